@@ -1,6 +1,5 @@
 /* Polled 16550 serial ports: COM1 carries the console, COM2 the result bytes where there is no shared memory. */
-#ifndef ARCH_X86_64_SERIAL_H
-#define ARCH_X86_64_SERIAL_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -34,5 +33,3 @@ void serial_console_write(const char *text, size_t length);
 
 /* Bytes that serial_write() had to give up since serial_init(). */
 uint64_t serial_dropped(enum serial_port port);
-
-#endif
