@@ -3,8 +3,7 @@
  * kept zero by every function here, so whole-word operations need no masking. Not atomic unless the
  * name says so. Any context.
  */
-#ifndef LIB_BITMAP_H
-#define LIB_BITMAP_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -118,5 +117,3 @@ static inline unsigned bitmap_next_clear(const uint64_t *map, unsigned bits, uns
 #define bitmap_for_each(bit, map, bits)                             \
 	for ((bit) = bitmap_next((map), (bits), 0); (bit) < (bits); \
 	     (bit) = bitmap_next((map), (bits), (bit) + 1))
-
-#endif

@@ -8,8 +8,7 @@
  * is not written and counted in `dropped`. Serial form: the same record bytes, one after the other,
  * no header. All numbers are little-endian.
  */
-#ifndef LIB_CHANNEL_H
-#define LIB_CHANNEL_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -78,5 +77,3 @@ static inline uint64_t channel_record_bytes(uint64_t length)
 {
 	return sizeof(struct channel_record) + ALIGN_UP(length, CHANNEL_RECORD_ALIGN);
 }
-
-#endif

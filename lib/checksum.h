@@ -1,8 +1,7 @@
 /*
  * The byte sum that ACPI tables, the RSDP and SMBIOS carry (ACPI 6.5 section 5.2.3). Any context.
  */
-#ifndef LIB_CHECKSUM_H
-#define LIB_CHECKSUM_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -16,5 +15,3 @@ static inline uint8_t checksum_sum8(const void *data, size_t bytes)
 		sum = (uint8_t)(sum + p[i]);
 	return sum;
 }
-
-#endif

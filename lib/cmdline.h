@@ -4,8 +4,7 @@
  * range, else there is one line of text that names the word and what is allowed. A key given twice:
  * the last one counts. No allocation, any context.
  */
-#ifndef LIB_CMDLINE_H
-#define LIB_CMDLINE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -50,5 +49,3 @@ int cmdline_parse(const char *text, const struct cmdline_option *table, size_t o
  * -ERANGE when it does not fit into 64 bits.
  */
 int cmdline_number(const char *text, uint64_t *value) __must_check;
-
-#endif

@@ -4,8 +4,7 @@
  * against the archive's end: any bytes at all are safe to give it. It allocates nothing; names and
  * data point into the archive. The writer is for the host. Any context.
  */
-#ifndef LIB_CPIO_H
-#define LIB_CPIO_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -70,5 +69,3 @@ int cpio_add(struct cpio_writer *writer, const char *name, uint32_t mode, const 
 
 /* Write the trailer. Returns 0 or the first error of all. */
 int cpio_finish(struct cpio_writer *writer) __must_check;
-
-#endif

@@ -4,8 +4,7 @@
  * `_atomic` touch one word with one locked instruction and may race with each other and with
  * readers (see each for its ordering). Any context.
  */
-#ifndef LIB_CPUMASK_H
-#define LIB_CPUMASK_H
+#pragma once
 
 #include "lib/bitmap.h"
 
@@ -181,5 +180,3 @@ int cpumask_format(const struct cpumask *mask, char *buffer, size_t size);
  * CPU_MAX or above; then the mask is unchanged.
  */
 int cpumask_parse(struct cpumask *mask, const char *text) __must_check;
-
-#endif

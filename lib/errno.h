@@ -2,8 +2,7 @@
  * Error numbers, the values of Linux on x86-64 (they cross the system-call boundary). Functions
  * return them negated.
  */
-#ifndef LIB_ERRNO_H
-#define LIB_ERRNO_H
+#pragma once
 
 #if defined(__STDC_HOSTED__) && __STDC_HOSTED__
 #include <errno.h>
@@ -57,6 +56,4 @@
 #define EINPROGRESS  115
 #define ETIMEDOUT    110
 #define ECANCELED    125
-#endif
-
 #endif

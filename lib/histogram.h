@@ -4,8 +4,7 @@
  * most 1/32 (3.2 %) above the true one and never below it. One writer at a time; a reader on
  * another CPU may see the last addition half done.
  */
-#ifndef LIB_HISTOGRAM_H
-#define LIB_HISTOGRAM_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -72,5 +71,3 @@ static inline uint64_t histogram_mean(const struct histogram *h)
 
 /* Add all samples of `from` to `into`. */
 void histogram_merge(struct histogram *into, const struct histogram *from);
-
-#endif

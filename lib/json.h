@@ -6,8 +6,7 @@
  * on nothing is written, and json_finish returns it. No allocation; a writer belongs to one context
  * at a time.
  */
-#ifndef LIB_JSON_H
-#define LIB_JSON_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -58,5 +57,3 @@ void json_raw(struct json *json, const char *key, const char *value, size_t byte
 /* 0 when exactly one value was written and everything was closed; else the first error (-EINVAL:
  * misuse). */
 int json_finish(struct json *json) __must_check;
-
-#endif

@@ -4,8 +4,7 @@
  * the consumer has read its `next`. Any context, NMI included; push is one locked instruction
  * without contention.
  */
-#ifndef LIB_LLIST_H
-#define LIB_LLIST_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -89,5 +88,3 @@ static inline struct llist_node *llist_reverse(struct llist_node *chain)
  */
 #define llist_for_each_safe(node, following, chain) \
 	for ((node) = (chain); (node) && ((following) = (node)->next, true); (node) = (following))
-
-#endif

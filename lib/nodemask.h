@@ -2,8 +2,7 @@
  * A set of memory nodes by dense number, 0 to NODE_MAX - 1: one word, passed by value. Any context;
  * callers that share one across CPUs bring their own lock or atomics.
  */
-#ifndef LIB_NODEMASK_H
-#define LIB_NODEMASK_H
+#pragma once
 
 #include "lib/bitmap.h"
 
@@ -86,5 +85,3 @@ static inline unsigned nodemask_next(struct nodemask mask, unsigned node)
 #define for_each_node(node, mask)                              \
 	for ((node) = nodemask_first(mask); (node) < NODE_MAX; \
 	     (node) = nodemask_next((mask), (node)))
-
-#endif

@@ -6,8 +6,7 @@
  * "(null)" for NULL. A conversion that does not exist is copied as it stands. Any context (NMI
  * included), no state, no locks.
  */
-#ifndef LIB_PRINTF_H
-#define LIB_PRINTF_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -26,5 +25,3 @@ int fmt_snprintf(char *buffer, size_t size, const char *format, ...) __printf(3,
  * (at most size - 1; 0 when size is 0).
  */
 size_t fmt_scnprintf(char *buffer, size_t size, const char *format, ...) __printf(3, 4);
-
-#endif

@@ -3,8 +3,7 @@
  * xoshiro256** (Blackman and Vigna, 2018), seeded through splitmix64 so that every seed, 0
  * included, is good. The state belongs to one user at a time.
  */
-#ifndef LIB_PRNG_H
-#define LIB_PRNG_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -54,5 +53,3 @@ static inline uint64_t prng_below(struct prng *prng, uint64_t limit)
 {
 	return (uint64_t)((unsigned __int128)prng_u64(prng) * limit >> 64);
 }
-
-#endif

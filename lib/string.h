@@ -2,8 +2,7 @@
  * Memory and string functions with the semantics of C17 section 7.24; the host build uses the
  * system's own. Any context, no state.
  */
-#ifndef LIB_STRING_H
-#define LIB_STRING_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -41,5 +40,3 @@ static inline size_t string_copy(char *to, size_t size, const char *from)
 	}
 	return length;
 }
-
-#endif

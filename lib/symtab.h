@@ -3,8 +3,7 @@
  * from the linked image. The blob is checked as a whole once, when it is opened; lookups then need
  * no checks, no locks and no memory and may run in any context, NMI and panic included.
  */
-#ifndef LIB_SYMTAB_H
-#define LIB_SYMTAB_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -65,5 +64,3 @@ bool symtab_lookup(const struct symtab *symtab, uint64_t address, struct symtab_
  */
 int symtab_format(const struct symtab *symtab, uint64_t address, unsigned adjust, char *buffer,
 		  size_t size);
-
-#endif

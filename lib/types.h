@@ -2,8 +2,7 @@
  * Fixed-width types and the handful of macros that every file may use. Header only, no state, any
  * context; compiles for the kernel (freestanding) and for the host.
  */
-#ifndef LIB_TYPES_H
-#define LIB_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,5 +88,3 @@ typedef long ssize_t;
 		const __typeof__(((type *)0)->member) *member_ = (pointer); \
 		(type *)((uintptr_t)member_ - offsetof(type, member));      \
 	})
-
-#endif

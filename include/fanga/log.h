@@ -7,8 +7,7 @@
  * without the lock: its line may then mix with another one, but nothing deadlocks and no byte lands
  * outside the ring.
  */
-#ifndef FANGA_LOG_H
-#define FANGA_LOG_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -109,5 +108,3 @@ bool log_ratelimit_pass(struct log_ratelimit *limit);
 
 #define log_err_ratelimited(...)  log_line_ratelimited(LOG_ERR, __VA_ARGS__)
 #define log_warn_ratelimited(...) log_line_ratelimited(LOG_WARN, __VA_ARGS__)
-
-#endif
