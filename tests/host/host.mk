@@ -9,46 +9,42 @@
 #   // needs: mksymtab                 (optional; host tools that it runs, in build/host)
 # tests/host/shim is in front of the include path: its headers replace those of the same name.
 
-HOST_CC     ?= gcc
-HOST_CLANG  ?= clang-14
-HOST_BUILD  := build/host
-HOST_CFLAGS := -std=gnu17 -g -Wall -Wextra -Wstrict-prototypes -Wmissing-declarations \
+TEST_CC     ?= gcc
+TEST_CLANG  ?= clang-14
+TEST_BUILD  := build/tests
+TEST_CFLAGS := -std=gnu17 -g -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
 	       -fno-omit-frame-pointer -Itests/host/shim -Iinclude -I.
 
 # Every mode has a compiler, flags and a folder of objects and programs.
-HOST_asan_CC     = $(HOST_CC)
-HOST_asan_CFLAGS = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
-HOST_tsan_CC     = $(HOST_CLANG)
-HOST_tsan_CFLAGS = -O2 -fsanitize=thread
-HOST_fuzz_CC     = $(HOST_CLANG)
-HOST_fuzz_CFLAGS = -O2 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-HOST_fuzz_LDFLAGS = -fsanitize=fuzzer
-HOST_asan_LDFLAGS = -lcmocka
-HOST_tsan_LDFLAGS = -lcmocka -pthread
+TEST_asan_CC     = $(TEST_CC)
+TEST_asan_CFLAGS = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+TEST_tsan_CC     = $(TEST_CLANG)
+TEST_tsan_CFLAGS = -O2 -fsanitize=thread
+TEST_fuzz_CC     = $(TEST_CLANG)
+TEST_fuzz_CFLAGS = -O2 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+TEST_fuzz_LDFLAGS = -fsanitize=fuzzer
+TEST_asan_LDFLAGS = -lcmocka
+TEST_tsan_LDFLAGS = -lcmocka -pthread
 
-HOST_TESTS  := $(sort $(wildcard tests/host/test_*.c))
-HOST_STRESS := $(sort $(wildcard tests/host/stress_*.c))
+TEST_HOST  := $(sort $(wildcard tests/host/test_*.c))
+TEST_STRESS := $(sort $(wildcard tests/host/stress_*.c))
 
-$(HOST_BUILD)/tests.mk: tests/host/rules tests/host $(HOST_TESTS) $(HOST_STRESS)
+$(TEST_BUILD)/tests.mk: tests/host/rules tests/host $(TEST_HOST) $(TEST_STRESS)
 	@mkdir -p $(@D)
-	@tests/host/rules asan $(HOST_TESTS) >$@.new
-	@tests/host/rules tsan $(HOST_STRESS) >>$@.new
+	@tests/host/rules asan $(TEST_HOST) >$@.new
+	@tests/host/rules tsan $(TEST_STRESS) >>$@.new
 	@mv $@.new $@
 
--include $(HOST_BUILD)/tests.mk
+-include $(TEST_BUILD)/tests.mk
 
-define HOST_MODE_RULES
-$(HOST_BUILD)/$(1)/obj/%.o: %.c
+define TEST_MODE_RULES
+$(TEST_BUILD)/$(1)/obj/%.o: %.c tests/host/host.mk
 	@mkdir -p $$(@D)
-	$$(HOST_$(1)_CC) $$(HOST_CFLAGS) $$(HOST_$(1)_CFLAGS) -MMD -MP -c $$< -o $$@
+	$$(TEST_$(1)_CC) $$(TEST_CFLAGS) $$(TEST_$(1)_CFLAGS) -MMD -MP -c $$< -o $$@
 endef
-$(foreach mode,asan tsan fuzz,$(eval $(call HOST_MODE_RULES,$(mode))))
+$(foreach mode,asan tsan fuzz,$(eval $(call TEST_MODE_RULES,$(mode))))
 
--include $(shell find $(HOST_BUILD) -name '*.d' 2>/dev/null)
-
-$(HOST_BUILD)/mksymtab: tools/mksymtab.c lib/symtab.h lib/types.h
-	@mkdir -p $(@D)
-	$(HOST_CC) -std=gnu17 -O2 -g -Wall -Wextra -Iinclude -I. $< -o $@
+-include $(shell find $(TEST_BUILD) -name '*.d' 2>/dev/null)
 
 .PHONY: host-tests
-host-tests: $(HOST_asan_PROGRAMS) $(HOST_tsan_PROGRAMS)
+host-tests: $(TEST_asan_PROGRAMS) $(TEST_tsan_PROGRAMS)
