@@ -13,7 +13,10 @@ struct trap_frame;
 /* Called in interrupt context on the CPU whose timer fired. */
 typedef void (*timer_handler_fn)(struct trap_frame *frame);
 
-/* Take the timer's vector. 0 or -EBUSY. Boot CPU, once, after clock_calibrate(). */
+/*
+ * Take the timer's vector. 0, -EBUSY, or -ENODEV when the timer's frequency is not known. Boot CPU,
+ * once, after clock_calibrate().
+ */
 int timer_init_bsp(void) __must_check;
 
 /* The same mode on the running application processor, after apic_init_ap(). Interrupts off. */
