@@ -47,6 +47,7 @@ struct acpi_cpu {
 	uint32_t uid;  /* ACPI processor UID; 0 when only an SRAT names the CPU */
 	uint32_t pxm;  /* proximity domain, valid if has_pxm */
 	bool has_pxm;
+	bool in_madt;  /* false: only an SRAT names it, or it is a boot CPU that no table names */
 };
 
 /* I/O APIC (5.2.12.3): physical register base, never 0, and the first interrupt (GSI) it serves. */

@@ -14,28 +14,27 @@
 void acpi_info_reset(struct acpi_info *info);
 
 /*
- * Register an enabled CPU and count it once. Returns it; NULL for a placeholder id or when there is no room. `*is_new`
- * is false if it was known before.
+ * Register an enabled CPU; info->enabled grows if its id is new. Returns the CPU, or NULL if it is not
+ * kept: a placeholder id, or no room.
  */
-struct acpi_cpu *acpi_cpu_add(struct acpi_info *info, uint32_t apic_id, bool *is_new);
+struct acpi_cpu *acpi_cpu_add(struct acpi_info *info, uint32_t apic_id);
 
 /* The CPU with this APIC id, or NULL. */
 struct acpi_cpu *acpi_cpu_find(struct acpi_info *info, uint32_t apic_id);
 
-/* MADT. -EINVAL, with an error noted, if even its fixed part is not there. */
-int acpi_madt_parse(struct acpi_info *info, const struct acpi_table *table) __must_check;
+/* MADT. `present` stays false, with an error noted, if even its fixed part is not there. */
+void acpi_madt_parse(struct acpi_info *info, const struct acpi_table *table);
 
-/* FADT and HPET: -EINVAL, with a warning noted, if the table is unusable. */
-int acpi_fadt_parse(struct acpi_info *info, const struct acpi_table *table) __must_check;
-int acpi_hpet_parse(struct acpi_info *info, const struct acpi_table *table) __must_check;
+/* FADT and HPET. `present` stays false, with a warning noted, if the table is unusable. */
+void acpi_fadt_parse(struct acpi_info *info, const struct acpi_table *table);
+void acpi_hpet_parse(struct acpi_info *info, const struct acpi_table *table);
 
 /*
- * SRAT, SLIT, HMAT: -EINVAL, with a warning noted, `rejected` set and nothing kept, if the table is
- * unusable. The SRAT alone is allowed to name CPUs (add_cpus) when no MADT does.
+ * SRAT, SLIT, HMAT. If the table is unusable, a warning is noted, `rejected` is set and nothing is kept. The
+ * SRAT may name CPUs of its own (add_cpus) only when there is no MADT to do it.
  */
-int acpi_srat_parse(struct acpi_info *info, const struct acpi_table *table,
-		    bool add_cpus) __must_check;
-int acpi_slit_parse(struct acpi_info *info, const struct acpi_table *table) __must_check;
-int acpi_hmat_parse(struct acpi_info *info, const struct acpi_table *table) __must_check;
+void acpi_srat_parse(struct acpi_info *info, const struct acpi_table *table, bool add_cpus);
+void acpi_slit_parse(struct acpi_info *info, const struct acpi_table *table);
+void acpi_hmat_parse(struct acpi_info *info, const struct acpi_table *table);
 
 #endif

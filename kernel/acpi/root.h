@@ -35,13 +35,13 @@ struct acpi_tables {
 const char *acpi_kind_signature(enum acpi_kind kind);
 
 /*
- * Add the tables of the source's RSDP (given, or found where 5.2.5.1 says). What is broken is noted in
- * `info`: a MADT as an error, the rest as warnings.
+ * Add the tables of the source's RSDP (given, or found where 5.2.5.1 says), less those that files replace.
+ * What is broken is noted in `info`: a MADT as an error, the rest as warnings.
  */
 void acpi_root_collect(struct acpi_tables *tables, struct acpi_info *info,
 		       const struct acpi_source *source);
 
-/* Add the source's files, first dropping what they replace. A file that is no table is an error. */
+/* Add the source's files. One that is no table is an error. */
 void acpi_files_collect(struct acpi_tables *tables, struct acpi_info *info,
 			const struct acpi_source *source);
 
