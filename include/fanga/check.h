@@ -30,7 +30,7 @@ typedef bool (*check_hook_fn)(enum check_kind kind, const char *text);
 /* Have @hook called for every report; NULL: nobody. Tests only, one at a time. */
 void check_set_hook(check_hook_fn hook);
 
-/* Report @kind with a text in printf's words, at most 511 characters. Any context. */
+/* Report @kind with a text in printf's words, at most 1023 characters, several lines. Any context. */
 void check_report(enum check_kind kind, const char *fmt, ...) __printf(2, 3);
 
 /* As check_report() for what cannot go on: panics unless the hook has dealt with it. */

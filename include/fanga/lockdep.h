@@ -25,7 +25,6 @@ enum lock_mode {
 struct lock_debug {
 	const char *class_name;	       /* "lock file:line" of the initialiser: the class's identity */
 	const struct lock_site *site;  /* where the exclusive holder took it */
-	uint64_t acquired_ns;	       /* when, 0 while the clock is not calibrated */
 	uint32_t owner;		       /* the exclusive holder's cpu + 1, 0: nobody */
 	uint16_t class_number;	       /* 0 until first taken */
 };

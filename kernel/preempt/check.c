@@ -8,10 +8,12 @@
 
 #ifdef CONFIG_DEBUG
 
+#include <fanga/log.h>
 #include <fanga/panic.h>
 #include "lib/printf.h"
+#include "lib/string.h"
 
-#define CHECK_TEXT_BYTES 512
+#define CHECK_TEXT_BYTES 1024
 
 static check_hook_fn check_hook;
 
@@ -29,6 +31,20 @@ static bool hook_takes(enum check_kind kind, const char *text)
 	return hook && hook(kind, text);
 }
 
+/* Log all lines of @text but the first, which it is cut down to. */
+static void log_further_lines(char *text)
+{
+	char *line = strchr(text, '\n');
+
+	while (line) {
+		*line++ = '\0';
+		char *end = strchr(line, '\n');
+
+		log_warn("%.*s", (int)(end ? end - line : (long)strlen(line)), line);
+		line = end;
+	}
+}
+
 void check_report(enum check_kind kind, const char *fmt, ...)
 {
 	char text[CHECK_TEXT_BYTES];
@@ -37,8 +53,10 @@ void check_report(enum check_kind kind, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)fmt_vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (!hook_takes(kind, text))
-		WARN("%s", text);
+	if (hook_takes(kind, text))
+		return;
+	log_further_lines(text);
+	WARN("%s", text);
 }
 
 void check_fatal(enum check_kind kind, const char *fmt, ...)

@@ -55,7 +55,7 @@ void ktest_note(const char *fmt, ...)
 	va_start(args, fmt);
 	(void)fmt_vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	log_raw("#   %s\n", line);
+	log_raw("#   %s", line);
 }
 
 /* Whether @suite is one of the comma-separated words of @selection, or that is "all". */
@@ -110,12 +110,18 @@ static unsigned selection_unknown(const char *selection, void (*report)(const ch
 
 static void report_unknown(const char *word, size_t length)
 {
-	tally.failed++;
-	log_raw("not ok %u - %.*s\n#   no such suite; there are:", ++tally.number, (int)length, word);
+	char suites[192];
+	size_t used = 0;
+
+	suites[0] = '\0';
+	/* A suite's tests stand together: they come from one file. */
 	for (const struct ktest *const *t = __ktests_start; t < __ktests_end; t++)
 		if (t == __ktests_start || strcmp(t[0]->suite, t[-1]->suite))
-			log_raw(" %s", (*t)->suite);
-	log_raw("\n");
+			used += fmt_scnprintf(suites + used, sizeof(suites) - used, " %s",
+					      (*t)->suite);
+	tally.failed++;
+	log_raw("not ok %u - %.*s", ++tally.number, (int)length, word);
+	log_raw("#   no such suite; there are:%s", suites);
 }
 
 static void test_run(const struct ktest *test)
@@ -125,7 +131,7 @@ static void test_run(const struct ktest *test)
 	verdict.skipped = NULL;
 	verdict.reason_ready = 0;
 	__atomic_store_n(&verdict.failed, 0, __ATOMIC_RELAXED);
-	log_raw("# %s.%s\n", test->suite, test->name);
+	log_raw("# %s.%s", test->suite, test->name);
 
 	test->run();
 
@@ -135,17 +141,17 @@ static void test_run(const struct ktest *test)
 	tally.number++;
 	if (__atomic_load_n(&verdict.failed, __ATOMIC_RELAXED)) {
 		tally.failed++;
-		log_raw("not ok %u - %s.%s\n", tally.number, test->suite, test->name);
+		log_raw("not ok %u - %s.%s", tally.number, test->suite, test->name);
 		/* Pairs with the release in ktest_fail(); a CPU may still be writing the text. */
 		if (__atomic_load_n(&verdict.reason_ready, __ATOMIC_ACQUIRE))
-			log_raw("#   %s\n", verdict.reason);
+			log_raw("#   %s", verdict.reason);
 	} else if (verdict.skipped) {
 		tally.skipped++;
-		log_raw("ok %u - %s.%s # SKIP %s\n", tally.number, test->suite, test->name,
+		log_raw("ok %u - %s.%s # SKIP %s", tally.number, test->suite, test->name,
 			verdict.skipped);
 	} else {
 		tally.passed++;
-		log_raw("ok %u - %s.%s\n", tally.number, test->suite, test->name);
+		log_raw("ok %u - %s.%s", tally.number, test->suite, test->name);
 	}
 }
 
@@ -156,12 +162,12 @@ int ktest_run(const char *selection)
 	tally.number = tally.passed = tally.failed = tally.skipped = 0;
 	for (const struct ktest *const *t = __ktests_start; t < __ktests_end; t++)
 		planned += selection_has(selection, (*t)->suite);
-	log_raw("1..%u\n", planned);
+	log_raw("1..%u", planned);
 
 	(void)selection_unknown(selection, report_unknown);
 	for (const struct ktest *const *t = __ktests_start; t < __ktests_end; t++)
 		if (selection_has(selection, (*t)->suite))
 			test_run(*t);
-	log_raw("# %u passed, %u failed, %u skipped\n", tally.passed, tally.failed, tally.skipped);
+	log_raw("# %u passed, %u failed, %u skipped", tally.passed, tally.failed, tally.skipped);
 	return tally.failed != 0;
 }

@@ -1,0 +1,79 @@
+#!/bin/sh
+# Check the models of the locks with spin: the true ones hold, each mutated one is caught.
+#
+# usage: tests/models/run.sh [BUILD-DIR]     TAP on standard output; exit 0 when all is as it should be
+#
+# Each search is bounded in time; one that does not finish is a failure, not a pass.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=${1:-$here/../../build/models}
+seconds=120
+number=0
+failed=0
+
+mkdir -p "$build" || exit 1
+cd "$build" || exit 1
+
+# verdict WANTED MODEL CLAIM FLAGS...: search, and compare "holds" or "fails" with what is wanted.
+verdict() {
+	wanted=$1 model=$2 claim=$3
+	shift 3
+	number=$((number + 1))
+	what="$model $*${claim:+ $claim}"
+	rm -f pan pan.* ./*.trail
+	options="-DSAFETY"
+	search="-m100000"
+	if [ -n "$claim" ]; then
+		options="-DNFAIR=3"
+		search="-m1000000 -a -f -N $claim"
+	fi
+	# shellcheck disable=SC2086
+	if ! spin -a "$@" "$here/$model.pml" >spin.out 2>&1 ||
+	   ! gcc -O1 -w -DCOLLAPSE -DVECTORSZ=2048 -DMEMLIM=1500 $options -o pan pan.c >gcc.out 2>&1; then
+		echo "not ok $number - $what # does not build"
+		failed=$((failed + 1))
+		return
+	fi
+	# shellcheck disable=SC2086
+	timeout "$seconds" ./pan $search >pan.out 2>&1
+	status=$?
+	states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.out)
+	if [ $status -ne 0 ] || grep -q 'max search depth too small\|out of memory' pan.out; then
+		found=unfinished
+	elif grep -q 'errors: 0' pan.out; then
+		found=holds
+	else
+		found=fails
+	fi
+	if [ "$found" = "$wanted" ]; then
+		echo "ok $number - $what: $found, $states states"
+	else
+		echo "not ok $number - $what: $found, should be: $wanted"
+		sed -n 's/^pan:[0-9]*: /#   /p; s/^pan: /#   /p' pan.out
+		failed=$((failed + 1))
+	fi
+}
+
+verdict holds spinlock "" -DCPUS=3 -DROUNDS=2
+verdict holds spinlock "" -DCPUS=4 -DROUNDS=1
+verdict holds spinlock "" -DCPUS=2 -DROUNDS=2 -DIRQS
+for mutation in NO_LINK_WAIT TAIL_NOT_EXCHANGED HEAD_IGNORES_PENDING NOT_COMPARED PENDING_LEFT \
+		PENDING_IN_TWO_STEPS; do
+	verdict fails spinlock "" -DCPUS=4 -DROUNDS=1 "-DMUTATE_$mutation"
+done
+verdict fails spinlock "" -DCPUS=2 -DROUNDS=2 -DIRQS -DMUTATE_LATE_CLAIM
+
+verdict holds rwlock "" -DREADERS=2 -DWRITERS=2
+verdict holds rwlock "" -DREADERS=2 -DWRITERS=1 -DIRQS
+verdict holds rwlock writer_gets_in -DREADERS=2 -DWRITERS=1 -DENDLESS
+verdict holds rwlock reader_gets_in -DREADERS=1 -DWRITERS=2 -DENDLESS
+verdict fails rwlock "" -DREADERS=2 -DWRITERS=1 -DIRQS -DMUTATE_IRQ_QUEUES
+verdict fails rwlock "" -DREADERS=2 -DWRITERS=2 -DMUTATE_SHARE_AFTER_WAIT
+verdict fails rwlock "" -DREADERS=2 -DWRITERS=2 -DMUTATE_WRITER_IGNORES_SHARES
+verdict fails rwlock "" -DREADERS=2 -DWRITERS=2 -DMUTATE_WRITER_CLEARS_WORD
+verdict fails rwlock writer_gets_in -DREADERS=2 -DWRITERS=1 -DENDLESS -DMUTATE_WAITING_UNSEEN
+
+echo "1..$number"
+echo "# $((number - failed)) passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]
