@@ -18,7 +18,7 @@ struct clock_scale clock_scale_from_ns(uint64_t hz)
 
 	return (struct clock_scale){
 		.multiplier = (whole << CLOCK_SCALE_SHIFT) +
-			      ((rest << CLOCK_SCALE_SHIFT) + NS_PER_SECOND / 2) / NS_PER_SECOND
+			      ((rest << CLOCK_SCALE_SHIFT) + NS_PER_SECOND - 1) / NS_PER_SECOND
 	};
 }
 
