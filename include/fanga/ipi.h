@@ -17,7 +17,8 @@ enum ipi_type {
 	IPI_RESCHEDULE, /* set need-resched there; several that are pending at once are one */
 	IPI_TLB_FLUSH,	/* drop the translation of address `data`; without data, all of them */
 	IPI_CALL,	/* look at the call queue (<fanga/call.h> sends it where needed) */
-	IPI_HALT,	/* stop: the CPU leaves the online set and halts until brought online again */
+	IPI_HALT,	/* stop at once: leave the online set and halt until brought online again; what
+			   ran there is lost, locks it held stay held */
 	IPI_TYPES,
 };
 
@@ -67,6 +68,7 @@ static inline struct ipi ipi_with_data(enum ipi_type type, struct ipi_target tar
  * -ENOENT    generic, and no handler is registered
  * -ENXIO     a target is not online: nothing was sent, unless it went offline during the send, in
  *            which case the other targets were sent it
+ * -EIO       the interrupt controller did not take it for every target
  *
  * Any context but NMI; halt is allowed there too. For a type with data no lock may be held that a
  * handler or a cross-called function takes. Halt to a target that includes the caller does not
