@@ -125,6 +125,7 @@ static char *digits_before(char *end, uint64_t value, char conversion)
 	switch (conversion) {
 	case 'x':
 	case 'X':
+	case 'p':
 		for (; value; value >>= 4)
 			*--end = digits[value & 15];
 		break;
@@ -139,6 +140,13 @@ static char *digits_before(char *end, uint64_t value, char conversion)
 	return end;
 }
 
+static bool has_base_prefix(const struct spec *spec, uint64_t value)
+{
+	if (spec->conversion == 'p')
+		return true;
+	return spec->alternate && value && (spec->conversion == 'x' || spec->conversion == 'X');
+}
+
 static void put_integer(struct output *out, const struct spec *spec, uint64_t value, char sign)
 {
 	char digits[24]; /* 22 octal ones at most */
@@ -150,9 +158,9 @@ static void put_integer(struct output *out, const struct spec *spec, uint64_t va
 
 	if (sign)
 		prefix_text[prefix++] = sign;
-	if (spec->alternate && value && (spec->conversion == 'x' || spec->conversion == 'X')) {
+	if (has_base_prefix(spec, value)) {
 		prefix_text[prefix++] = '0';
-		prefix_text[prefix++] = spec->conversion;
+		prefix_text[prefix++] = (char)(spec->conversion == 'X' ? 'X' : 'x');
 	}
 	/* Without a precision there is at least one digit; with precision 0 a zero has none. */
 	if (count < (spec->has_precision ? spec->precision : 1))
@@ -228,9 +236,6 @@ static bool put_conversion(struct output *out, struct spec *spec, va_list *args)
 		put_integer(out, spec, unsigned_argument(spec->bytes, args), '\0');
 		return true;
 	case 'p':
-		spec->conversion = 'x';
-		put_many(out, "0x", 2);
-		spec->width = spec->width > 2 ? spec->width - 2 : 0;
 		put_integer(out, spec, (uintptr_t)va_arg(*args, void *), '\0');
 		return true;
 	case 'c':
