@@ -1,0 +1,229 @@
+/*
+ * The early allocator: physical memory by node until the page allocator takes over.
+ *
+ * `free_ranges` is guarded by `early_lock`, a leaf lock taken with interrupts off. `ram` is built by
+ * early_init() and constant afterwards.
+ */
+#include "kernel/mm/early.h"
+#include "fanga/log.h"
+#include "fanga/panic.h"
+#include "fanga/spinlock.h"
+#include "kernel/mm/ranges.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#define LOW_MEMORY_END	 0x100000ul /* the firmware's, and the start page of processors */
+#define CONVENTIONAL_END 0xa0000ul
+#define LOW_PAGE_FIRST	 0x1000ul
+
+static DEFINE_SPINLOCK(early_lock);
+static struct ranges free_ranges;
+static struct numa_span ram[NUMA_SPAN_MAX];
+static unsigned ram_count;
+static uint64_t low_page;
+
+/* Sort by insertion: maps are short and nearly sorted. Overlaps are merged. */
+static void add_ram(uint64_t base, uint64_t end)
+{
+	unsigned at = ram_count;
+
+	if (base >= end || ram_count == NUMA_SPAN_MAX)
+		return;
+	for (; at > 0 && ram[at - 1].base > base; at--)
+		ram[at] = ram[at - 1];
+	ram[at] = (struct numa_span){base, end - base};
+	ram_count++;
+}
+
+static void merge_ram(void)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 1; i < ram_count; i++) {
+		struct numa_span *last = &ram[kept];
+
+		if (ram[i].base <= last->base + last->length)
+			last->length = MAX(last->base + last->length, ram[i].base + ram[i].length) -
+				       last->base;
+		else
+			ram[++kept] = ram[i];
+	}
+	ram_count = ram_count ? kept + 1 : 0;
+}
+
+/* What any entry that is not usable covers is not RAM, even where a usable one covers it too. */
+static bool is_all_usable(const struct boot_info *info, uint64_t base, uint64_t end,
+			  struct numa_span *clash)
+{
+	for (unsigned i = 0; i < info->memory_count; i++) {
+		const struct boot_memory *m = &info->memory[i];
+
+		if (m->type != BOOT_MEMORY_USABLE && m->base < end && base < m->base + m->length) {
+			*clash = (struct numa_span){m->base, m->length};
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Add the parts of [@base, @end) that no reserved entry covers, in whole pages. */
+static void add_usable(const struct boot_info *info, uint64_t base, uint64_t end)
+{
+	struct numa_span clash;
+
+	while (base < end && !is_all_usable(info, base, end, &clash)) {
+		if (clash.base > base)
+			add_usable(info, base, clash.base);
+		base = clash.base + clash.length;
+	}
+	add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(end, PAGE_BYTES));
+}
+
+static void reserve(uint64_t base, uint64_t end)
+{
+	if (ranges_remove(&free_ranges, ALIGN_DOWN(base, PAGE_BYTES), ALIGN_UP(end, PAGE_BYTES)))
+		panic("early memory: too many ranges");
+}
+
+void early_init(const struct boot_info *info)
+{
+	for (unsigned i = 0; i < info->memory_count; i++) {
+		const struct boot_memory *m = &info->memory[i];
+
+		if (m->type == BOOT_MEMORY_USABLE)
+			add_usable(info, m->base, MIN(m->base + m->length, DIRECT_MAP_BYTES));
+	}
+	merge_ram();
+	for (unsigned i = 0; i < ram_count; i++) {
+		uint64_t base = MAX(ram[i].base, LOW_MEMORY_END), end = ram[i].base + ram[i].length;
+
+		if (ram[i].base < CONVENTIONAL_END && !low_page) {
+			uint64_t page = MAX(ram[i].base, LOW_PAGE_FIRST);
+
+			if (page + PAGE_BYTES <= MIN(end, CONVENTIONAL_END))
+				low_page = page;
+		}
+		if (base < end && ranges_add(&free_ranges, base, end, 0))
+			log_warn("memory: too many ranges, %lu KiB unused", (end - base) >> 10);
+	}
+	reserve(virt_to_phys(image_start), virt_to_phys(image_end));
+	if (info->module_bytes)
+		reserve(info->module_phys, info->module_phys + info->module_bytes);
+	if (!free_ranges.count)
+		panic("no usable memory in the boot loader's map");
+}
+
+const struct numa_span *early_ram(unsigned *count)
+{
+	*count = ram_count;
+	return ram;
+}
+
+uint64_t early_low_page(void)
+{
+	return low_page;
+}
+
+void early_assign_nodes(void)
+{
+	static struct ranges old; /* too large for the stack */
+
+	SPIN_IRQ_GUARD(&early_lock);
+	old = free_ranges;
+	free_ranges.count = 0;
+	for (unsigned i = 0; i < old.count; i++) {
+		struct range left = old.range[i];
+
+		for (unsigned index = 0; left.base < left.end; index++) {
+			const struct numa_range *part = numa_get_range(index);
+
+			/* RAM is covered by nodes as a whole: numa_init() saw to it. */
+			if (!part)
+				break;
+			if (part->base > left.base || part->end <= left.base)
+				continue;
+
+			uint64_t end = MIN(part->end, left.end);
+
+			if (ranges_add(&free_ranges, left.base, end, part->node))
+				panic("early memory: too many ranges");
+			left.base = end;
+			index = ~0u; /* from the first again */
+		}
+		if (left.base < left.end)
+			panic("memory at 0x%lx has no node", left.base);
+	}
+}
+
+/* Zeroing is outside the lock: the range is the caller's by now. */
+static uint64_t take(unsigned node, size_t bytes, size_t align)
+{
+	uint64_t phys;
+
+	{
+		SPIN_IRQ_GUARD(&early_lock);
+		phys = ranges_take(&free_ranges, node, ALIGN_UP(bytes, PAGE_BYTES),
+				   MAX(align, PAGE_BYTES));
+	}
+	if (phys)
+		memset(phys_to_virt(phys), 0, ALIGN_UP(bytes, PAGE_BYTES));
+	return phys;
+}
+
+uint64_t early_alloc_strict(unsigned node, size_t bytes, size_t align)
+{
+	return bytes ? take(node, bytes, align) : 0;
+}
+
+uint64_t early_alloc(unsigned node, size_t bytes, size_t align)
+{
+	uint64_t tried = 0;
+
+	if (!bytes)
+		return 0;
+	if (node == NODE_ANY)
+		return take(RANGES_ANY, bytes, align);
+
+	/* By distance; ties go to the lower node. */
+	for (unsigned n = 0; n < numa_node_count(); n++) {
+		unsigned nearest = NODE_ANY;
+
+		for (unsigned other = 0; other < numa_node_count(); other++)
+			if (!(tried & BIT(other)) &&
+			    (nearest == NODE_ANY ||
+			     numa_distance(node, other) < numa_distance(node, nearest)))
+				nearest = other;
+		tried |= BIT(nearest);
+
+		uint64_t phys = take(nearest, bytes, align);
+
+		if (phys)
+			return phys;
+	}
+	return 0;
+}
+
+void early_free(uint64_t phys, size_t bytes)
+{
+	uint64_t end = phys + ALIGN_UP(bytes, PAGE_BYTES);
+
+	while (phys < end) {
+		/* The range may span nodes if it came from before they were known. */
+		int node = numa_node_for_address(phys);
+		uint64_t part = phys;
+
+		while (part < end && numa_node_for_address(part) == node)
+			part += PAGE_BYTES;
+
+		SPIN_IRQ_GUARD(&early_lock);
+		if (ranges_add(&free_ranges, phys, part, node < 0 ? 0 : (unsigned)node) == -EEXIST)
+			panic("early memory: 0x%lx freed twice", phys);
+		phys = part;
+	}
+}
+
+uint64_t early_free_bytes(unsigned node)
+{
+	SPIN_IRQ_GUARD(&early_lock);
+	return ranges_bytes(&free_ranges, node == NODE_ANY ? RANGES_ANY : node);
+}

@@ -1,0 +1,23 @@
+/*
+ * Setting up the early allocator: from the boot loader's map, flat; then by node.
+ */
+#pragma once
+
+#include "fanga/boot.h"
+#include "fanga/mm.h"
+#include "fanga/numa.h"
+
+/*
+ * Start with the usable memory of @info, less the first MiB, the image and the module, all on node
+ * 0. Panics when nothing is left. Boot CPU, once.
+ */
+void early_init(const struct boot_info *info);
+
+/* The usable RAM, sorted, merged, page-aligned, before anything was taken. Constant. */
+const struct numa_span *early_ram(unsigned *count);
+
+/* Give every free range to the node that numa_init() found for it. Boot CPU, once. */
+void early_assign_nodes(void);
+
+/* A usable page below 640 KiB, for starting processors; 0 when there is none. */
+uint64_t early_low_page(void);

@@ -1,0 +1,25 @@
+/*
+ * The kernel's own page tables: built at boot, then changed through fanga/mm.h.
+ */
+#pragma once
+
+#include "fanga/mm.h"
+
+/*
+ * Build the final tables (direct map, image with write xor execute, top-level slots for all kernel
+ * windows) and load them. Boot CPU, once, after early_init(); needs the entry's mapping of the first
+ * 4 GiB.
+ */
+void kmap_init(void);
+
+/* Physical address of the top table; below 4 GiB. Application processors load it. */
+uint64_t kmap_root(void);
+
+/*
+ * Make firmware memory [@phys, +@bytes) readable in the direct map where RAM is not. NULL when it is
+ * out of the map's reach or memory is short. Boot CPU.
+ */
+const void *kmap_firmware(uint64_t phys, size_t bytes);
+
+/* Page tables for starting a processor: the kernel's, and @page at its own address, executable. */
+uint64_t kmap_make_trampoline_root(uint64_t page);

@@ -1,0 +1,115 @@
+/*
+ * The idle loop of application processors, and the work that smp_run_on() hands them.
+ *
+ * Each CPU has one mailbox, filled by the one caller that holds `run_taken` and emptied by its
+ * owner. The owner checks it with interrupts off and halts by `sti; hlt`, so the IPI that follows a
+ * filling cannot be lost.
+ */
+#include "arch/x86_64/cpu.h"
+#include "fanga/ipi.h"
+#include "fanga/log.h"
+#include "fanga/panic.h"
+#include "fanga/preempt.h"
+#include "fanga/smp.h"
+#include "kernel/smp/bringup.h"
+
+struct idle_mailbox {
+	void (*fn)(void *arg); /* NULL: empty */
+	void *arg;
+	unsigned *pending; /* the caller's count of CPUs that have not returned */
+	bool stop;	   /* the CPU is to take itself offline */
+};
+
+static DEFINE_PER_CPU_ALIGNED(struct idle_mailbox, idle_mailbox);
+static bool run_taken;
+
+/* Run what is in the mailbox. Whether there was anything. Entered and left with interrupts off. */
+static bool run_mailbox(struct idle_mailbox *mailbox)
+{
+	/* Acquire: pairs with the release in smp_run_on(). */
+	void (*fn)(void *) = __atomic_load_n(&mailbox->fn, __ATOMIC_ACQUIRE);
+	unsigned *pending = mailbox->pending;
+
+	if (!fn)
+		return false;
+	this_cpu_write(percpu_data.running, "work");
+	irq_enable();
+	fn(mailbox->arg);
+	irq_disable();
+	this_cpu_write(percpu_data.running, "idle");
+	__atomic_store_n(&mailbox->fn, NULL, __ATOMIC_RELAXED);
+	/* Release: pairs with the caller's acquire; the mailbox is empty and the work done. */
+	__atomic_sub_fetch(pending, 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+void smp_idle(void)
+{
+	struct idle_mailbox *mailbox = raw_cpu_ptr(idle_mailbox);
+
+	this_cpu_write(percpu_data.running, "idle");
+	for (;;) {
+		irq_disable();
+		clear_need_resched();
+		if (run_mailbox(mailbox))
+			continue;
+		if (__atomic_load_n(&mailbox->stop, __ATOMIC_ACQUIRE)) {
+			mailbox->stop = false;
+			this_cpu_write(percpu_data.running, "stopped");
+			cpu_stop_self_irqoff();
+		}
+		cpu_sti_hlt();
+	}
+}
+
+static void kick(const struct cpumask *mask)
+{
+	/* -ENXIO cannot be: the table's lock keeps them online. */
+	int error = ipi_send(ipi_new(IPI_RESCHEDULE, IPI_TARGET_MASK(mask)));
+
+	WARN_ON(error);
+}
+
+void idle_request_stop(unsigned cpu)
+{
+	struct cpumask only = {0};
+
+	cpumask_set(&only, cpu);
+	__atomic_store_n(&per_cpu_ptr(idle_mailbox, cpu)->stop, true, __ATOMIC_RELEASE);
+	kick(&only);
+	while (__atomic_load_n(&cpu_get(cpu)->state, __ATOMIC_ACQUIRE) != CPU_OFFLINE)
+		cpu_relax();
+}
+
+unsigned smp_run_on(const struct cpumask *mask, void (*fn)(void *arg), void *arg)
+{
+	struct cpumask others;
+	unsigned self = current_cpu_id(), count, pending, cpu;
+	bool is_here = cpumask_test(mask, self);
+
+	while (__atomic_exchange_n(&run_taken, true, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	/* A CPU that is told to stop after this empties its mailbox first. */
+	cpu_table_lock();
+	cpumask_and(&others, mask, cpu_online_mask());
+	cpumask_clear(&others, self);
+	count = cpumask_weight(&others);
+	__atomic_store_n(&pending, count, __ATOMIC_RELAXED);
+	for_each_cpu(cpu, &others) {
+		struct idle_mailbox *mailbox = per_cpu_ptr(idle_mailbox, cpu);
+
+		mailbox->arg = arg;
+		mailbox->pending = &pending;
+		__atomic_store_n(&mailbox->fn, fn, __ATOMIC_RELEASE);
+	}
+	if (count)
+		kick(&others);
+	cpu_table_unlock();
+	if (is_here)
+		fn(arg);
+	/* Acquire: what the others did is visible when this returns. */
+	while (__atomic_load_n(&pending, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	__atomic_store_n(&run_taken, false, __ATOMIC_RELEASE);
+	return count + is_here;
+}
