@@ -81,12 +81,6 @@ static void write_time(struct json *json, void *arg)
 	json_object_end(json);
 }
 
-static void write_ipi(struct json *json, void *arg)
-{
-	(void)arg;
-	ipi_json(json);
-}
-
 void summary_write(void)
 {
 	static const struct {
@@ -94,7 +88,7 @@ void summary_write(void)
 		void (*write)(struct json *json, void *arg);
 	} sections[] = {
 		{"cpus", write_cpus}, {"nodes", write_nodes}, {"firmware", write_firmware},
-		{"time", write_time}, {"ipi", write_ipi},     {"locks", lockstat_json},
+		{"time", write_time}, {"ipi", ipi_json},      {"locks", lockstat_json},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sections); i++)

@@ -106,8 +106,8 @@ void ipi_counts_get(unsigned cpu, struct ipi_counts *counts);
 /* "generic", "reschedule", "tlb", "call", "halt". */
 const char *ipi_type_name(enum ipi_type type);
 
-/* Write run.json's "ipi" array, a row per CPU known. Thread context. */
-void ipi_json(struct json *json);
+/* The value of run.json's "ipi", a row per CPU known; a writer for results_section(). Thread context. */
+void ipi_json(struct json *json, void *unused);
 
 /*
  * Have @cpu walk its stack in an NMI and print it here. 0; -EINVAL (no such CPU), -ENXIO (not

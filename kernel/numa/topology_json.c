@@ -49,9 +49,9 @@ static void write_node(struct json *json, const struct numa_node *node)
 	json_object_end(json);
 }
 
-void topology_json_nodes(struct json *json)
+void topology_json_nodes(struct json *json, const char *key)
 {
-	json_array_begin(json, "nodes");
+	json_array_begin(json, key);
 	for (unsigned node = 0; node < numa_node_count(); node++)
 		write_node(json, numa_get_node(node));
 	json_array_end(json);
@@ -90,9 +90,9 @@ static void write_notes(struct json *json, const struct acpi_notes *notes)
 	}
 }
 
-void topology_json_firmware(struct json *json, const struct acpi_info *info)
+void topology_json_firmware(struct json *json, const char *key, const struct acpi_info *info)
 {
-	json_object_begin(json, "firmware");
+	json_object_begin(json, key);
 	json_u64(json, "enabled", info->enabled);
 	json_u64(json, "disabled", info->madt.disabled);
 	json_u64(json, "online_capable", info->madt.online_capable);

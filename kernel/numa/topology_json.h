@@ -22,10 +22,10 @@ enum topology_bsp {
 void topology_json_cpu(struct json *json, unsigned cpu, uint32_t apic_id, enum topology_bsp bsp,
 		       const char *state);
 
-/* Member "nodes", an array. */
-void topology_json_nodes(struct json *json);
+/* The array "nodes"; `key` names it as a member, NULL makes it a value of its own (here and below). */
+void topology_json_nodes(struct json *json, const char *key);
 
-/* Member "firmware", an object, with all warnings of parsing and of building the topology. */
-void topology_json_firmware(struct json *json, const struct acpi_info *info);
+/* The object "firmware", with all warnings of parsing and of building the topology. */
+void topology_json_firmware(struct json *json, const char *key, const struct acpi_info *info);
 
 #endif

@@ -514,9 +514,10 @@ void ipi_counts_get(unsigned cpu, struct ipi_counts *counts)
 	*counts = per_cpu(ipi_counters, cpu);
 }
 
-void ipi_json(struct json *json)
+void ipi_json(struct json *json, void *unused)
 {
-	json_array_begin(json, "ipi");
+	(void)unused;
+	json_array_begin(json, NULL);
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
 		struct ipi_counts counts;
 		uint64_t received = 0;
