@@ -145,7 +145,6 @@ static void init_local_apics(const struct acpi_info *info)
 
 static void init_ioapics(const struct acpi_info *info)
 {
-	pic_disable();
 	for (unsigned i = 0; i < info->madt.ioapic_count; i++) {
 		const struct acpi_ioapic *ioapic = &info->madt.ioapics[i];
 		int error = ioapic_add(ioapic->address, ioapic->gsi_base);
@@ -209,6 +208,11 @@ void firmware_init_devices(void)
 	const struct acpi_info *info = acpi_machine();
 
 	init_power(info);
+	/*
+	 * First: a tick of the firmware's timer that is pending there must be withdrawn while the local
+	 * APIC still passes it on, or some machines deliver it when it has no vector any more.
+	 */
+	pic_disable();
 	init_local_apics(info);
 	init_ioapics(info);
 	init_clock(info);
