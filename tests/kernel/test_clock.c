@@ -1,0 +1,121 @@
+/* The clock on the machine: against other clocks, and between CPUs. */
+#include "arch/x86_64/clock_math.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/hpet.h"
+#include "arch/x86_64/pmtimer.h"
+#include "fanga/clock.h"
+#include "fanga/smp.h"
+#include "tests/kernel/ktest.h"
+
+#define WINDOW_NS 5000000ull
+#define ROUNDS	  2000
+
+static bool within_one_percent(uint64_t got, uint64_t want)
+{
+	return clock_hz_agree(got, want, 10000);
+}
+
+KTEST(clock, is_calibrated)
+{
+	KT_CHECK(clock_ns() > 0);
+	KT_CHECK(clock_tsc_hz() >= 1000000);
+	KT_CHECK(clock_apic_timer_hz() > 0);
+	if (clock_is_virtual())
+		KT_EQ(clock_tsc_hz(), NS_PER_SECOND);
+	ktest_note("tsc %lu Hz against %s, apic timer %lu Hz, %s time", clock_tsc_hz(),
+		   clock_reference_name(), clock_apic_timer_hz(), clock_name());
+}
+
+KTEST(clock, agrees_with_hpet)
+{
+	uint64_t start_ns, elapsed_ns, hpet_ns;
+	uint32_t start;
+
+	if (!hpet_present())
+		KT_SKIP("no HPET");
+	start = hpet_read();
+	start_ns = clock_ns();
+	clock_delay_ns(WINDOW_NS);
+	hpet_ns = (uint64_t)(hpet_read() - start) * hpet_period_fs() / 1000000;
+	elapsed_ns = clock_ns() - start_ns;
+	ktest_note("hpet %lu ns, clock %lu ns", hpet_ns, elapsed_ns);
+	KT_CHECK(within_one_percent(elapsed_ns, hpet_ns));
+}
+
+KTEST(clock, agrees_with_pmtimer)
+{
+	uint64_t start_ns, elapsed_ns, pm_ns;
+	uint32_t start, counts;
+
+	if (!pmtimer_present())
+		KT_SKIP("no PM timer");
+	start = pmtimer_read();
+	start_ns = clock_ns();
+	clock_delay_ns(WINDOW_NS);
+	counts = clock_counter_delta(start, pmtimer_read(), pmtimer_mask());
+	elapsed_ns = clock_ns() - start_ns;
+	pm_ns = (uint64_t)counts * NS_PER_SECOND / PMTIMER_HZ;
+	ktest_note("pm timer %lu ns, clock %lu ns", pm_ns, elapsed_ns);
+	KT_CHECK(within_one_percent(elapsed_ns, pm_ns));
+}
+
+KTEST(clock, delay_is_never_short)
+{
+	for (uint64_t ns = 1; ns < 1000000; ns *= 10) {
+		uint64_t start = clock_ns();
+
+		clock_delay_ns(ns);
+		KT_CHECK(clock_ns() - start >= ns);
+	}
+}
+
+KTEST(clock, delay_is_not_long_in_virtual_time)
+{
+	uint64_t start, elapsed;
+
+	if (!clock_is_virtual())
+		KT_SKIP("host time");
+	start = clock_ns();
+	clock_delay_ns(100000);
+	elapsed = clock_ns() - start;
+	ktest_note("100000 ns took %lu", elapsed);
+	/* One turn of each other CPU at most, and these are idle. */
+	KT_CHECK(elapsed < 101000);
+}
+
+/* The latest time that any CPU has seen; atomic. */
+static uint64_t latest_ns;
+static uint64_t backward; /* atomic: readings earlier than what had been published before them */
+
+static void watch_clock(void *arg)
+{
+	uint64_t own = 0;
+
+	(void)arg;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		/* Acquire: pairs with the release below; our reading comes after the one published. */
+		uint64_t before = __atomic_load_n(&latest_ns, __ATOMIC_ACQUIRE);
+		uint64_t now;
+
+		/* RDTSC may be executed before the load above without it. */
+		__asm__ volatile("lfence" ::: "memory");
+		now = clock_ns();
+		if (now < before || now < own)
+			__atomic_add_fetch(&backward, 1, __ATOMIC_RELAXED);
+		own = now;
+		while (before < now &&
+		       !__atomic_compare_exchange_n(&latest_ns, &before, now, false,
+						    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			;
+		cpu_relax();
+	}
+}
+
+KTEST(clock, never_goes_back_between_cpus)
+{
+	latest_ns = 0;
+	backward = 0;
+	KT_EQ(smp_run_on(cpu_online_mask(), watch_clock, NULL), cpu_online_count());
+	KT_CHECK(latest_ns > 0);
+	KT_EQ(backward, 0);
+}
