@@ -218,6 +218,18 @@ uint32_t apic_self_id(void)
 	return apic_uses_msrs ? id : id >> 24;
 }
 
+uint32_t apic_boot_id(void)
+{
+	/* 32 bits from leaf 0xb where it exists and is not empty, else 8 from leaf 1. */
+	if (cpuid(0, 0).eax >= 0xb) {
+		struct cpuid_regs topology = cpuid(0xb, 0);
+
+		if (topology.ebx)
+			return topology.edx;
+	}
+	return cpuid(1, 0).ebx >> 24;
+}
+
 bool apic_id_reachable(uint32_t apic_id)
 {
 	return apic_dest_reachable(apic_uses_msrs, apic_id);
@@ -267,6 +279,7 @@ static int send_xapic(uint32_t destination, uint32_t command)
 		/* The interrupted sender has passed its own wait and writes the command next. */
 		(void)wait_icr_idle();
 		apic_mmio[APIC_ICR_HIGH / 4] = interrupted;
+		this_cpu_inc(apic_counters.nested_sends);
 	} else {
 		this_cpu_write(icr_busy, 0);
 	}

@@ -26,6 +26,7 @@ struct apic_counters {
 	uint32_t error_bits;	/* all ESR bits seen, SDM 11.5.3 */
 	uint64_t send_timeouts; /* xAPIC: an earlier IPI was not accepted in time; ours was not sent */
 	uint64_t refused;	/* sends to an id that this mode cannot reach */
+	uint64_t nested_sends;	/* xAPIC: from an NMI that hit between another send's two writes */
 };
 
 DECLARE_PER_CPU(struct apic_counters, apic_counters);
@@ -60,8 +61,17 @@ const char *apic_mode_name(void);
 /* The running CPU's id. Any context after apic_init_*(). */
 uint32_t apic_self_id(void);
 
+/* The running CPU's id as CPUID tells it, before apic_init_*(). */
+uint32_t apic_boot_id(void);
+
 /* Whether an IPI can name @apic_id in the chosen mode. */
 bool apic_id_reachable(uint32_t apic_id);
+
+/*
+ * Whether an interrupt with @vector is in service on this CPU: it came as a message and wants an EOI,
+ * not from an exception or as a spurious one. False before apic_init_*(). Any context.
+ */
+bool apic_in_service(uint8_t vector);
 
 /* Signal the end of the interrupt in service. Interrupt context. */
 void apic_eoi(void);
