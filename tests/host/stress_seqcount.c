@@ -57,7 +57,7 @@ static void read_values(void)
 			sequence = seqlock_read_begin(&lock);
 			for (unsigned k = ARRAY_SIZE(value); k-- > 0;) {
 				copy[k] = READ_RELAXED(value[k]);
-				rest(round, k);
+				rest(round + tries, k);
 			}
 			tries++;
 		} while (seqlock_read_retry(&lock, sequence));
