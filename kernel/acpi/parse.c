@@ -40,6 +40,9 @@ static void check_cpus(struct acpi_info *info, const struct acpi_source *source)
 			  source->bsp_apic_id);
 	if (info->madt.present && info->enabled == 0)
 		acpi_note(&info->warnings, "MADT: no enabled CPU");
+	else if (info->madt.present && !source->bsp_known && !acpi_cpu_find(info, 0))
+		acpi_note(&info->warnings, "MADT: no enabled CPU has APIC id 0; if that is the boot CPU, "
+					   "booting adds it");
 	if (info->madt.present && info->madt.ioapic_count == 0)
 		acpi_note(&info->warnings, "MADT: no usable I/O APIC");
 }
