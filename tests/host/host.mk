@@ -14,6 +14,7 @@ TEST_CLANG  ?= clang-14
 TEST_BUILD  := build/tests
 TEST_CFLAGS := -std=gnu17 -g -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes \
 	       -fno-omit-frame-pointer -Itests/host/shim -Iinclude -I.
+TEST_LDFLAGS := -Wl,-T,tests/host/shim/sections.ld
 
 # Every mode has a compiler, flags and a folder of objects and programs.
 TEST_asan_CC     = $(TEST_CC)

@@ -1,5 +1,6 @@
-# One program's TAP: print a line for each failure and write `passed failed skipped` to `counts`.
-# Variables: name of the program, its exit status, the time limit, the file for the counts.
+# One program's TAP: print a line for each failure and append `passed failed
+# skipped` to `counts`. Variables: name of the program, its exit status, the time limit, the file
+# for the counts.
 
 /^1\.\.[0-9]+$/ { planned += substr($0, 4); has_plan = 1; next }
 
@@ -32,5 +33,5 @@ END {
 		for (i = 0; i < others && i < 40; i++)
 			print "    " other[i]
 	}
-	print passed + 0, failed + 0, skipped + 0 >counts
+	print passed + 0, failed + 0, skipped + 0 >>counts
 }
