@@ -272,7 +272,7 @@ KTEST(apic, nmi_arrives_with_interrupts_off)
 	KT_EQ(__atomic_load_n(&nmis_seen, __ATOMIC_ACQUIRE), 1);
 }
 
-#define STORM_NMIS 2000
+#define STORM_NMIS 300
 
 static void send_nmi_storm(void *arg)
 {
