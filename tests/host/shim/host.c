@@ -21,8 +21,6 @@ uint64_t percpu_offset[CPU_MAX];
 DEFINE_PER_CPU(uint64_t, percpu_self_offset);
 DEFINE_PER_CPU(uint32_t, percpu_cpu_number);
 
-extern char __start_percpu[], __stop_percpu[];
-
 /* The template is CPU 0's own area and may have been used: later copies are made from this. */
 static char *pristine;
 

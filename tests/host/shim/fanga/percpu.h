@@ -18,6 +18,9 @@
 extern _Thread_local uint64_t host_percpu_offset;
 extern uint64_t percpu_offset[CPU_MAX];
 
+/* The template, from the linker. */
+extern char __start_percpu[], __stop_percpu[];
+
 DECLARE_PER_CPU(uint64_t, percpu_self_offset);
 DECLARE_PER_CPU(uint32_t, percpu_cpu_number);
 
