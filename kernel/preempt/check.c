@@ -31,18 +31,12 @@ static bool hook_takes(enum check_kind kind, const char *text)
 	return hook && hook(kind, text);
 }
 
-/* Log all lines of @text but the first, which it is cut down to. */
-static void log_further_lines(char *text)
+/* A line of the log each. */
+static void log_lines(const char *text)
 {
-	char *line = strchr(text, '\n');
-
-	while (line) {
-		*line++ = '\0';
-		char *end = strchr(line, '\n');
-
-		log_warn("%.*s", (int)(end ? end - line : (long)strlen(line)), line);
-		line = end;
-	}
+	for (const char *end; (end = strchr(text, '\n')); text = end + 1)
+		log_warn("%.*s", (int)(end - text), text);
+	log_warn("%s", text);
 }
 
 void check_report(enum check_kind kind, const char *fmt, ...)
@@ -55,8 +49,8 @@ void check_report(enum check_kind kind, const char *fmt, ...)
 	va_end(args);
 	if (hook_takes(kind, text))
 		return;
-	log_further_lines(text);
-	WARN("%s", text);
+	log_lines(text);
+	WARN("a check failed: see above");
 }
 
 void check_fatal(enum check_kind kind, const char *fmt, ...)
@@ -67,8 +61,10 @@ void check_fatal(enum check_kind kind, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)fmt_vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (!hook_takes(kind, text))
-		panic("%s", text);
+	if (hook_takes(kind, text))
+		return;
+	log_lines(text);
+	panic("a check failed that leaves no way on: see above");
 }
 
 #endif

@@ -30,7 +30,7 @@ struct ktest {
 		.run = ktest_##suite_##_##name_,                                                   \
 	};                                                                                         \
 	static const struct ktest *const ktest_entry_##suite_##_##name_                            \
-		__attribute__((used, section(".ktests"))) = &ktest_of_##suite_##_##name_;          \
+		__attribute__((used, no_reorder, section(".ktests"))) = &ktest_of_##suite_##_##name_;          \
 	static void ktest_##suite_##_##name_(void)
 
 /* Fail the test and return unless @cond holds. */
