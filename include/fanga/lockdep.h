@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <fanga/panic.h>
 #include "lib/types.h"
 
 struct lock_site;
