@@ -1,7 +1,7 @@
 # The comparison behind check-api, which says what is compared. Variables: doc (for messages), seed,
 # declarations ("HEADER NAME" lines), tests ("TEST FILE" lines).
 #
-# A row: | `Seed::name()` | `name()`, `struct s.member` | `<header.h>` | done | `kernel:suite` | text |
+# A row: | `Seed::name()` | `name()`, `struct s.member` | `<header.h>` | done | `kernel:suite`, `code:file.c` | text |
 # A header in <> is below include/, another one below the root.
 
 function fault(text) {
@@ -41,9 +41,11 @@ function code_of(test,    list, n, i, line, text) {
 	if (test in code)
 		return code[test]
 	n = split(files[test], list, " ")
-	for (i = 1; i <= n; i++)
+	for (i = 1; i <= n; i++) {
 		while ((getline line <list[i]) > 0)
 			text = text line "\n"
+		close(list[i])
+	}
 	gsub(/\/\/[^\n]*/, "", text)
 	while (match(text, /\/\*/)) {
 		line = substr(text, RSTART)
@@ -80,13 +82,21 @@ function check_header_names(names, n, list, m,    i, j, header, is_found) {
 	}
 }
 
-# A row's tests exist, and each name but those of types is used by one of them.
-function check_tests(names, n, list, m,    i, j, is_used) {
-	for (j = 1; j <= m; j++)
+# A row's tests exist, and each name but those of types is used by one of them, or by code that the
+# row names as the way there.
+function check_tests(names, n, list, m,    i, j, is_used, is_tested) {
+	for (j = 1; j <= m; j++) {
+		if (list[j] ~ /^code:/)
+			files[list[j]] = substr(list[j], 6)
+		else
+			is_tested = 1
 		if (!(list[j] in files)) {
 			fault("there is no test " list[j])
 			return
 		}
+	}
+	if (!is_tested)
+		fault("code alone is no test")
 	for (i = 1; i <= n; i++) {
 		if (names[i] ~ /^(struct|enum) [^.]*$/)
 			continue
