@@ -1,0 +1,33 @@
+/*
+ * What the suites of IPIs, calls and shootdowns share.
+ */
+#pragma once
+
+#include <fanga/call.h>
+#include <fanga/clock.h>
+#include <fanga/cpu.h>
+#include "arch/x86_64/cpu.h"
+#include "lib/types.h"
+
+/*
+ * Wait until @cond holds, at most four wait limits, which scale with the machine and its host; the
+ * value says whether it came true.
+ */
+#define COMES_TRUE(cond)                                                                           \
+	__extension__({                                                                            \
+		uint64_t until_ns_ = clock_ns() + 4 * call_wait_limit_ns();                        \
+                                                                                                   \
+		while (!(cond) && clock_ns() < until_ns_)                                          \
+			cpu_relax();                                                               \
+		(cond);                                                                            \
+	})
+
+/* The online CPU with the highest number; 0 on a lone one. */
+static inline unsigned last_cpu(void)
+{
+	unsigned last = 0, cpu;
+
+	for_each_cpu (cpu, cpu_online_mask())
+		last = cpu;
+	return last;
+}
