@@ -178,6 +178,11 @@ void timer_stop(void)
 	irq_restore(flags);
 }
 
+bool timer_is_armed(void)
+{
+	return this_cpu_read(timer_state.due_ns) != NOT_ARMED;
+}
+
 int tick_start(unsigned hz)
 {
 	unsigned long flags;

@@ -18,12 +18,12 @@ enum cpu_state {
 };
 
 struct cpu {
-	unsigned cpu;	     /* dense number */
-	uint32_t apic_id;    /* firmware's number */
-	unsigned node;	     /* dense memory node, 0 on a uniform machine */
-	bool bsp;	     /* the boot CPU */
+	unsigned cpu;	  /* dense number */
+	uint32_t apic_id; /* firmware's number */
+	unsigned node;	  /* dense memory node, 0 on a uniform machine */
+	bool bsp;	  /* the boot CPU */
 	enum cpu_state state;
-	uint64_t online_ns;  /* clock at which it reported, 0 before */
+	uint64_t online_ns; /* clock at which it reported, 0 before */
 };
 
 /*
@@ -74,7 +74,7 @@ const char *cpu_state_name(enum cpu_state state);
 int cpu_add(uint32_t apic_id) __must_check;
 
 /*
- * Start @cpu and wait until it answers, at most 1 s. 0, or -ENODEV (no such CPU), -EALREADY (it is
+ * Start @cpu and wait until it answers, at most 1 s. 0, or -ENODEV (none, or unreachable), -EALREADY (it is
  * online), -ETIMEDOUT (no answer: state is failed), or a callback's error. Thread context.
  */
 int cpu_bring_online(unsigned cpu) __must_check;

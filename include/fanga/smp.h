@@ -12,8 +12,8 @@ struct percpu_data {
 	unsigned cpu;
 	uint32_t apic_id;
 	unsigned node;
-	uint64_t total_ticks;  /* timer interrupts taken on this CPU */
-	const char *running;   /* what it does now, for reports: "boot", "idle", a work's name */
+	uint64_t total_ticks; /* timer interrupts taken on this CPU */
+	const char *running;  /* what it does now, for reports: "boot", "idle", a work's name */
 };
 
 DECLARE_PER_CPU(struct percpu_data, percpu_data);
@@ -21,7 +21,7 @@ DECLARE_PER_CPU(struct percpu_data, percpu_data);
 /* The caller's CPU's record; preemption or interrupts off. */
 #define current_cpu_data() this_cpu_ptr(percpu_data)
 
-/* @cpu's record, or NULL when there is no such CPU. Any context; fields change under the reader. */
+/* @cpu's record; NULL: no such CPU, or no memory for its area. Any context; fields change meanwhile. */
 struct percpu_data *get_cpu_data(unsigned cpu);
 
 /* Whether the CPU of @data is serving an interrupt or NMI; a snapshot for other CPUs. */

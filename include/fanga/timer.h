@@ -41,6 +41,9 @@ void timer_arm_ns(uint64_t delay_ns);
 /* Disarm, the tick too. The interrupt may already be pending and then finds nothing to do. */
 void timer_stop(void);
 
+/* Whether a time is due on this CPU, armed or a tick. Any context. */
+bool timer_is_armed(void);
+
 /*
  * Fire @hz times a second (1..20000) on this CPU until tick_stop(). Times are multiples from the
  * start, without drift; those that could not be taken in time are skipped and counted in

@@ -1,10 +1,10 @@
 /*
  * Starting application processors, all together or one by one, and stopping them.
  *
- * A processor and the boot CPU agree over its slot by cmpxchg (trampoline.S takes WANTED to CLAIMED,
- * ap_main() CLAIMED to READY; the boot CPU takes either back when time is up), so a processor that
- * answers late parks and never runs on what was given away. What it needs is allocated before it is
- * asked to start. The table's lock is held throughout.
+ * A processor and the boot CPU agree over its slot by cmpxchg (trampoline.S takes WANTED to
+ * CLAIMED, ap_main() CLAIMED to READY; the boot CPU takes either back when time is up), so a
+ * processor that answers late parks and never runs on what was given away. What it needs is
+ * allocated before it is asked to start. The table's lock is held throughout.
  */
 #include "kernel/smp/bringup.h"
 #include "arch/x86_64/apic.h"
@@ -27,11 +27,13 @@
 #include "lib/string.h"
 
 /* Intel SDM vol. 3 section 9.4.4.1 and its MP start-up example. */
-#define INIT_SETTLE_NS	  200000ul   /* today's processors need less */
-#define SECOND_SIPI_NS	  2000000ul  /* after the first, if somebody is missing */
-#define OLD_INIT_WAIT_NS  10000000ul /* the documented wait, for whoever is still missing */
-#define RETRY_NS	  50000000ul /* when that is tried */
-#define BRINGUP_LIMIT_NS  1000000000ul
+#define INIT_SETTLE_NS	 200000ul   /* today's processors need less */
+#define SECOND_SIPI_NS	 2000000ul  /* after the first, if somebody is missing */
+#define OLD_INIT_WAIT_NS 10000000ul /* the documented wait, for whoever is still missing */
+#define RETRY_NS	 50000000ul /* when that is tried */
+#define POLL_NS		 500000ul   /* of waiting awake: most answer within microseconds */
+#define SLEEP_NS	 100000ul   /* then, between two looks */
+#define BRINGUP_LIMIT_NS 1000000000ul
 
 /* Read by trampoline.S. */
 struct ap_slot ap_slots[CPU_MAX];
@@ -64,7 +66,7 @@ int ap_prepare(struct cpu *cpu)
 		return -ENOMEM;
 	percpu_init_area(cpu->cpu, phys_to_virt(area));
 
-	struct percpu_data *data = get_cpu_data(cpu->cpu);
+	struct percpu_data *data = per_cpu_ptr(percpu_data, cpu->cpu);
 
 	data->cpu = cpu->cpu;
 	data->apic_id = cpu->apic_id;
@@ -94,7 +96,8 @@ int ap_place_trampoline(void)
 		return -ENOMEM;
 	memcpy(t, trampoline_start, (size_t)(trampoline_end - trampoline_start));
 	t->cr3 = root;
-	t->far_offset = (uint32_t)(trampoline_page + (size_t)(trampoline_code64 - trampoline_start));
+	t->far_offset =
+		(uint32_t)(trampoline_page + (size_t)(trampoline_code64 - trampoline_start));
 	t->far_selector = SELECTOR_KERNEL_CODE;
 	t->gdt_limit = 3 * sizeof(uint64_t) - 1;
 	t->gdt_base = (uint32_t)(trampoline_page + TRAMPOLINE_GDT);
@@ -109,46 +112,98 @@ static bool slot_change(struct ap_slot *slot, uint32_t from, uint32_t to)
 					   __ATOMIC_ACQUIRE);
 }
 
+/*
+ * Sleep till @deadline_ns, or until @target processors are ready. Not by polling throughout: where a
+ * simulator makes time out of instructions, a second of it takes minutes. A timer that somebody else
+ * has armed is left alone.
+ */
 static void wait_until_ready(unsigned target, uint64_t deadline_ns)
 {
+	uint64_t poll_until_ns = clock_ns() + POLL_NS;
+
 	/* Pairs with the release in ap_main(). */
-	while (__atomic_load_n(&ap_ready_count, __ATOMIC_ACQUIRE) < target &&
-	       clock_ns() < deadline_ns)
-		cpu_relax();
+	while (__atomic_load_n(&ap_ready_count, __ATOMIC_ACQUIRE) < target) {
+		uint64_t now_ns = clock_ns();
+
+		if (now_ns >= deadline_ns)
+			return;
+		if (now_ns < poll_until_ns || timer_is_armed()) {
+			cpu_relax();
+			continue;
+		}
+		/* Off until the halt: the interrupt must not come before it. */
+		irq_disable();
+		timer_arm_ns(MIN(SLEEP_NS, deadline_ns - now_ns));
+		cpu_sti_hlt();
+	}
 }
 
-/* INIT, then a first SIPI; to one, or to all but the caller. Returns the time of the SIPI. */
-static uint64_t send_start(const struct cpu *only)
+static void sleep_ns(uint64_t ns)
 {
-	uint8_t page = (uint8_t)(trampoline_page >> PAGE_SHIFT);
-	uint64_t start_ns;
+	wait_until_ready(~0u, clock_ns() + ns);
+}
 
+static void send_init(const struct cpu *only)
+{
 	if (only)
 		(void)apic_send_init(only->apic_id);
 	else
 		(void)apic_broadcast_init();
-	clock_delay_ns(INIT_SETTLE_NS);
-	start_ns = clock_ns();
+}
+
+static void send_startup(const struct cpu *only)
+{
+	uint8_t page = (uint8_t)(trampoline_page >> PAGE_SHIFT);
+
 	if (only)
 		(void)apic_send_startup(only->apic_id, page);
 	else
 		(void)apic_broadcast_startup(page);
+}
+
+/*
+ * INIT, then a first SIPI; to one, or to all but the caller. Slots are offered only when INIT has
+ * arrived: one that answers to an earlier start could claim its slot and then be reset, which would
+ * leave it claimed by nobody. Returns the time of the SIPI.
+ */
+static uint64_t send_start(const struct cpumask *wanted, const struct cpu *only)
+{
+	unsigned revived = 0, cpu;
+	uint64_t start_ns;
+
+	send_init(only);
+	clock_delay_ns(INIT_SETTLE_NS);
+	for_each_cpu (cpu, wanted)
+		if (__atomic_exchange_n(&ap_slots[cpu].state, AP_WANTED, __ATOMIC_ACQ_REL) ==
+		    AP_ABANDONED)
+			revived++;
+	/* INIT has switched off the interrupt controllers of those that were given up on. */
+	__atomic_sub_fetch(&shorthand_blocks, revived, __ATOMIC_RELEASE);
+	start_ns = clock_ns();
+	send_startup(only);
 	return start_ns;
 }
 
-/* The documented, slow sequence to each that is missing, with one wait for all of them. */
+/*
+ * The documented, slow sequence to each that is missing, with one wait for all of them. Their slots
+ * are taken back meanwhile, for the same reason.
+ */
 static void retry_missing(const struct cpumask *wanted)
 {
-	uint8_t page = (uint8_t)(trampoline_page >> PAGE_SHIFT);
+	struct cpumask missing = {0};
 	unsigned cpu;
 
-	for_each_cpu(cpu, wanted)
-		if (__atomic_load_n(&ap_slots[cpu].state, __ATOMIC_RELAXED) == AP_WANTED)
-			(void)apic_send_init(ap_slots[cpu].apic_id);
-	clock_delay_ns(OLD_INIT_WAIT_NS);
-	for_each_cpu(cpu, wanted)
-		if (__atomic_load_n(&ap_slots[cpu].state, __ATOMIC_RELAXED) == AP_WANTED)
-			(void)apic_send_startup(ap_slots[cpu].apic_id, page);
+	for_each_cpu (cpu, wanted) {
+		if (!slot_change(&ap_slots[cpu], AP_WANTED, AP_UNWANTED))
+			continue;
+		cpumask_set(&missing, cpu);
+		send_init(cpu_entry(cpu));
+	}
+	sleep_ns(OLD_INIT_WAIT_NS);
+	for_each_cpu (cpu, &missing) {
+		__atomic_store_n(&ap_slots[cpu].state, AP_WANTED, __ATOMIC_RELEASE);
+		send_startup(cpu_entry(cpu));
+	}
 }
 
 /* Time is up for @cpu. Whether it was too late to give up. */
@@ -171,45 +226,35 @@ static bool give_up(unsigned cpu)
 
 unsigned ap_start(const struct cpumask *wanted, const struct cpu *only, uint64_t limit_ns)
 {
-	unsigned target = cpumask_weight(wanted), ready = 0, revived = 0, cpu;
+	unsigned target = cpumask_weight(wanted), ready = 0, cpu;
 	uint64_t start_ns;
 
 	__atomic_add_fetch(&shorthand_blocks, 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&ap_ready_count, 0, __ATOMIC_RELAXED);
-	for_each_cpu(cpu, wanted) {
+	for_each_cpu (cpu, wanted)
 		cpu_set_state(cpu_entry(cpu), CPU_INITIALIZING);
-		if (__atomic_exchange_n(&ap_slots[cpu].state, AP_WANTED, __ATOMIC_ACQ_REL) ==
-		    AP_ABANDONED)
-			revived++;
-	}
-	start_ns = send_start(only);
-	/* INIT has switched off the interrupt controllers of those that were given up on. */
-	__atomic_sub_fetch(&shorthand_blocks, revived, __ATOMIC_RELEASE);
+	start_ns = send_start(wanted, only);
 	wait_until_ready(target, start_ns + SECOND_SIPI_NS);
 	if (__atomic_load_n(&ap_ready_count, __ATOMIC_ACQUIRE) < target) {
-		/* Ignored by those that are running. */
-		if (only)
-			(void)apic_send_startup(only->apic_id,
-						(uint8_t)(trampoline_page >> PAGE_SHIFT));
-		else
-			(void)apic_broadcast_startup((uint8_t)(trampoline_page >> PAGE_SHIFT));
+		send_startup(only); /* ignored by those that are running */
 		wait_until_ready(target, start_ns + RETRY_NS);
 	}
 	if (__atomic_load_n(&ap_ready_count, __ATOMIC_ACQUIRE) < target) {
 		retry_missing(wanted);
 		wait_until_ready(target, start_ns + limit_ns);
 	}
-	for_each_cpu(cpu, wanted) {
+	for_each_cpu (cpu, wanted) {
 		if (__atomic_load_n(&ap_slots[cpu].state, __ATOMIC_ACQUIRE) != AP_READY &&
 		    !give_up(cpu))
 			continue;
-		/* Ready: it is a few instructions from online and nothing can stop it. */
-		while (__atomic_load_n(&cpu_entry(cpu)->state, __ATOMIC_ACQUIRE) != CPU_ONLINE)
+		/* Ready: a few instructions from online, where a halt IPI may stop it again. */
+		while (__atomic_load_n(&cpu_entry(cpu)->state, __ATOMIC_ACQUIRE) ==
+		       CPU_INITIALIZING)
 			cpu_relax();
 		ready++;
 	}
 	bringup_ns = 0;
-	for_each_cpu(cpu, wanted)
+	for_each_cpu (cpu, wanted)
 		if (cpu_entry(cpu)->state == CPU_ONLINE)
 			bringup_ns = MAX(bringup_ns, cpu_entry(cpu)->online_ns - start_ns);
 	__atomic_sub_fetch(&shorthand_blocks, 1, __ATOMIC_RELEASE);
@@ -232,10 +277,14 @@ void ap_main(struct ap_slot *slot)
 		for (;;)
 			cpu_halt();
 	}
+	idle_reset();
 	tlb_cpu_online_irqoff();
-	cpu_enter_online(cpu);
-	/* Release: pairs with wait_until_ready(). */
+	/*
+	 * Release: pairs with wait_until_ready(). Before the state changes: ap_start() waits for that,
+	 * so that the next start does not count this processor.
+	 */
 	__atomic_add_fetch(&ap_ready_count, 1, __ATOMIC_RELEASE);
+	cpu_enter_online(cpu);
 	smp_idle();
 }
 
@@ -250,7 +299,7 @@ int smp_init(void)
 		return -ENOMEM;
 	gdt_load((void *)ist_stacks[0]);
 	for (unsigned cpu = 1; cpu < cpu_count(); cpu++) {
-		if (cpu_get(cpu)->state == CPU_OFFLINE && ap_prepare(cpu_entry(cpu))) {
+		if (ap_prepare(cpu_entry(cpu))) {
 			log_warn("cpu%u: no memory for its stacks", cpu);
 			cpu_set_state(cpu_entry(cpu), CPU_FAILED);
 		}
@@ -269,7 +318,7 @@ int smp_start_application_processors(void)
 			cpumask_set(&wanted, cpu);
 	if (!cpumask_empty(&wanted))
 		ap_start(&wanted, NULL, BRINGUP_LIMIT_NS);
-	for_each_cpu(cpu, &wanted)
+	for_each_cpu (cpu, &wanted)
 		if (cpu_is_online(cpu) && cpu_call_online(cpu))
 			idle_request_stop(cpu);
 	cpu_table_unlock();
@@ -285,7 +334,7 @@ static int bring_online_locked(struct cpu *cpu)
 	if (cpu->state == CPU_ONLINE)
 		return -EALREADY;
 	/* A processor that was given up on may still be on its stack: INIT ends that. */
-	if (!ap_slots[cpu->cpu].stack_top)
+	if (!ap_slots[cpu->cpu].stack_top || !apic_id_reachable(cpu->apic_id))
 		return -ENODEV;
 	cpumask_set(&wanted, cpu->cpu);
 	error = ap_start(&wanted, cpu, BRINGUP_LIMIT_NS) ? 0 : -ETIMEDOUT;

@@ -69,5 +69,8 @@ void cpu_call_offline(unsigned cpu);
 /* Register for the NMI that stops a CPU when another panics. 0 or -ENOSPC. Boot CPU, once. */
 int stop_init(void) __must_check;
 
+/* Forget what the running CPU was to do before it was stopped. Before it is online. */
+void idle_reset(void);
+
 /* Have the idle loop of @cpu stop itself; idle.c. */
 void idle_request_stop(unsigned cpu);

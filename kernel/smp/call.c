@@ -47,6 +47,9 @@ static DEFINE_PER_CPU(bool, call_any_unkicked);
 int call_init(void)
 {
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		/* No memory for its area: its "copy" is the template of all later ones. */
+		if (!percpu_offset[cpu])
+			continue;
 		for (unsigned chunk = 0; chunk * SLOTS_PER_CHUNK < cpu_count(); chunk++) {
 			struct call_slot **slots = per_cpu_ptr(call_slots[chunk], cpu);
 			uint64_t phys;

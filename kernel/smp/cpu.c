@@ -3,8 +3,8 @@
  *
  * Entries are added under the table's lock and never removed; `cpu_total` is published with release
  * after an entry is complete. A CPU enters and leaves the online set itself, so that it is in there
- * exactly while it takes interrupts. The table's lock is held while CPUs start and stop, which takes
- * milliseconds: waiters pause with interrupts on, and only thread context takes it.
+ * exactly while it takes interrupts. The table's lock is held while CPUs start and stop, which
+ * takes milliseconds: waiters pause with interrupts on, and only thread context takes it.
  */
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu.h"
@@ -15,6 +15,7 @@
 #include "fanga/panic.h"
 #include "fanga/preempt.h"
 #include "fanga/smp.h"
+#include "fanga/timer.h"
 #include "kernel/acpi/machine.h"
 #include "kernel/smp/bringup.h"
 #include "lib/errno.h"
@@ -30,7 +31,7 @@ static bool table_locked;
 
 unsigned cpu_count(void)
 {
-	/* Pairs with the release in append(): the entry below the count is complete. */
+	/* Pairs with the release in publish(): the entry below the count is complete. */
 	return __atomic_load_n(&cpu_total, __ATOMIC_ACQUIRE);
 }
 
@@ -69,7 +70,7 @@ uint32_t cpu_apic_id(unsigned cpu)
 
 struct percpu_data *get_cpu_data(unsigned cpu)
 {
-	return cpu < cpu_count() ? per_cpu_ptr(percpu_data, cpu) : NULL;
+	return cpu < cpu_count() && percpu_offset[cpu] ? per_cpu_ptr(percpu_data, cpu) : NULL;
 }
 
 const char *cpu_state_name(enum cpu_state state)
@@ -115,7 +116,8 @@ void cpu_leave_online(unsigned cpu)
 	__atomic_sub_fetch(&online_total, 1, __ATOMIC_RELAXED);
 }
 
-static int append(uint32_t apic_id, unsigned node)
+/* Fill the first free entry; nobody sees it until publish(). */
+static struct cpu *draft(uint32_t apic_id, unsigned node)
 {
 	unsigned cpu = cpu_total;
 
@@ -131,8 +133,18 @@ static int append(uint32_t apic_id, unsigned node)
 			 apic_mode_name());
 		cpus[cpu].state = CPU_FAILED;
 	}
-	__atomic_store_n(&cpu_total, cpu + 1, __ATOMIC_RELEASE);
-	return (int)cpu;
+	return &cpus[cpu];
+}
+
+static void publish(const struct cpu *cpu)
+{
+	/* Release: pairs with the acquire in cpu_count(). */
+	__atomic_store_n(&cpu_total, cpu->cpu + 1, __ATOMIC_RELEASE);
+}
+
+static void count_tick(void)
+{
+	this_cpu_inc(percpu_data.total_ticks);
 }
 
 int cpu_detect(void)
@@ -140,17 +152,38 @@ int cpu_detect(void)
 	const struct acpi_info *info = acpi_machine();
 
 	for (unsigned i = 0; i < info->cpu_count; i++)
-		append(info->cpus[i].apic_id, numa_node_for_cpu(i));
+		publish(draft(info->cpus[i].apic_id, numa_node_for_cpu(i)));
 	if (!cpu_total)
-		append(apic_self_id(), 0);
+		publish(draft(apic_self_id(), 0));
 
 	struct percpu_data *data = per_cpu_ptr(percpu_data, 0);
 
 	data->cpu = 0;
 	data->apic_id = cpus[0].apic_id;
 	data->node = cpus[0].node;
+	timer_set_tick_counter(count_tick);
 	cpu_enter_online(0);
 	return (int)cpu_total;
+}
+
+static int add_locked(uint32_t apic_id)
+{
+	struct cpu *cpu;
+
+	if (cpu_get_by_apic_id(apic_id))
+		return -EEXIST;
+	if (cpu_total == CPU_MAX)
+		return -ENOSPC;
+	cpu = draft(apic_id, numa_node_for_cpu(cpu_total));
+	if (ap_prepare(cpu))
+		return -ENOMEM;
+	publish(cpu);
+	if (call_init()) {
+		/* Known, but without what it needs to run. */
+		cpu_set_state(cpu, CPU_FAILED);
+		return -ENOMEM;
+	}
+	return (int)cpu->cpu;
 }
 
 int cpu_add(uint32_t apic_id)
@@ -160,18 +193,7 @@ int cpu_add(uint32_t apic_id)
 	if (apic_id == APIC_ID_ALL || !apic_id_reachable(apic_id))
 		return -EINVAL;
 	cpu_table_lock();
-	if (cpu_get_by_apic_id(apic_id)) {
-		cpu = -EEXIST;
-	} else if (cpu_total == CPU_MAX) {
-		cpu = -ENOSPC;
-	} else {
-		cpu = append(apic_id, numa_node_for_cpu(cpu_total));
-		if (ap_prepare(&cpus[cpu]) || call_init()) {
-			/* Known, but without what it needs to run: it stays failed. */
-			cpu_set_state(&cpus[cpu], CPU_FAILED);
-			cpu = -ENOMEM;
-		}
-	}
+	cpu = add_locked(apic_id);
 	cpu_table_unlock();
 	return cpu;
 }

@@ -12,12 +12,12 @@
 #include "fanga/preempt.h"
 #include "fanga/smp.h"
 #include "kernel/smp/bringup.h"
+#include "lib/errno.h"
 
 struct idle_mailbox {
 	void (*fn)(void *arg); /* NULL: empty */
 	void *arg;
-	unsigned *pending; /* the caller's count of CPUs that have not returned */
-	bool stop;	   /* the CPU is to take itself offline */
+	bool stop; /* the CPU is to take itself offline */
 };
 
 static DEFINE_PER_CPU_ALIGNED(struct idle_mailbox, idle_mailbox);
@@ -28,7 +28,6 @@ static bool run_mailbox(struct idle_mailbox *mailbox)
 {
 	/* Acquire: pairs with the release in smp_run_on(). */
 	void (*fn)(void *) = __atomic_load_n(&mailbox->fn, __ATOMIC_ACQUIRE);
-	unsigned *pending = mailbox->pending;
 
 	if (!fn)
 		return false;
@@ -37,10 +36,14 @@ static bool run_mailbox(struct idle_mailbox *mailbox)
 	fn(mailbox->arg);
 	irq_disable();
 	this_cpu_write(percpu_data.running, "idle");
-	__atomic_store_n(&mailbox->fn, NULL, __ATOMIC_RELAXED);
-	/* Release: pairs with the caller's acquire; the mailbox is empty and the work done. */
-	__atomic_sub_fetch(pending, 1, __ATOMIC_RELEASE);
+	/* Release: pairs with the acquire in has_returned(); the work is done. */
+	__atomic_store_n(&mailbox->fn, NULL, __ATOMIC_RELEASE);
 	return true;
+}
+
+void idle_reset(void)
+{
+	*raw_cpu_ptr(idle_mailbox) = (struct idle_mailbox){0};
 }
 
 void smp_idle(void)
@@ -64,10 +67,24 @@ void smp_idle(void)
 
 static void kick(const struct cpumask *mask)
 {
-	/* -ENXIO cannot be: the table's lock keeps them online. */
 	int error = ipi_send(ipi_new(IPI_RESCHEDULE, IPI_TARGET_MASK(mask)));
+	unsigned cpu;
 
-	WARN_ON(error);
+	/* The table's lock keeps them online; but one was halted, and then nobody was sent it. */
+	if (error == -ENXIO)
+		for_each_cpu (cpu, mask)
+			error = ipi_send(ipi_new(IPI_RESCHEDULE, IPI_TARGET_CPU(cpu)));
+	WARN_ON(error && error != -ENXIO);
+}
+
+/* Whether @cpu is done with its work, or was stopped in it by a halt IPI and never will be. */
+static bool has_returned(unsigned cpu)
+{
+	enum cpu_state state = __atomic_load_n(&cpu_get(cpu)->state, __ATOMIC_ACQUIRE);
+
+	/* Acquire: pairs with the release in run_mailbox(). */
+	return !__atomic_load_n(&per_cpu_ptr(idle_mailbox, cpu)->fn, __ATOMIC_ACQUIRE) ||
+	       (state != CPU_ONLINE && state != CPU_INITIALIZING);
 }
 
 void idle_request_stop(unsigned cpu)
@@ -84,7 +101,7 @@ void idle_request_stop(unsigned cpu)
 unsigned smp_run_on(const struct cpumask *mask, void (*fn)(void *arg), void *arg)
 {
 	struct cpumask others;
-	unsigned self = current_cpu_id(), count, pending, cpu;
+	unsigned self = current_cpu_id(), count, cpu;
 	bool is_here = cpumask_test(mask, self);
 
 	while (__atomic_exchange_n(&run_taken, true, __ATOMIC_ACQUIRE))
@@ -94,12 +111,10 @@ unsigned smp_run_on(const struct cpumask *mask, void (*fn)(void *arg), void *arg
 	cpumask_and(&others, mask, cpu_online_mask());
 	cpumask_clear(&others, self);
 	count = cpumask_weight(&others);
-	__atomic_store_n(&pending, count, __ATOMIC_RELAXED);
-	for_each_cpu(cpu, &others) {
+	for_each_cpu (cpu, &others) {
 		struct idle_mailbox *mailbox = per_cpu_ptr(idle_mailbox, cpu);
 
 		mailbox->arg = arg;
-		mailbox->pending = &pending;
 		__atomic_store_n(&mailbox->fn, fn, __ATOMIC_RELEASE);
 	}
 	if (count)
@@ -107,9 +122,9 @@ unsigned smp_run_on(const struct cpumask *mask, void (*fn)(void *arg), void *arg
 	cpu_table_unlock();
 	if (is_here)
 		fn(arg);
-	/* Acquire: what the others did is visible when this returns. */
-	while (__atomic_load_n(&pending, __ATOMIC_ACQUIRE))
-		cpu_relax();
+	for_each_cpu (cpu, &others)
+		while (!has_returned(cpu))
+			cpu_relax();
 	__atomic_store_n(&run_taken, false, __ATOMIC_RELEASE);
 	return count + is_here;
 }
