@@ -167,8 +167,7 @@ void trap_dispatch(struct trap_frame *frame)
 		dispatch_nmi(frame);
 	} else if (frame->vector >= VECTOR_EXCEPTIONS) {
 		dispatch_irq(frame);
-	} else if (frame->vector >= 16 && frame->vector != VECTOR_MACHINE_CHECK &&
-		   apic_in_service((uint8_t)frame->vector)) {
+	} else if (frame->vector >= 16 && apic_in_service((uint8_t)frame->vector)) {
 		/* Not the exception: somebody sent an interrupt with its number. */
 		dispatch_irq(frame);
 	} else {

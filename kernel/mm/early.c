@@ -1,8 +1,8 @@
 /*
  * The early allocator: physical memory by node until the page allocator takes over.
  *
- * `free_ranges` is guarded by `early_lock`, a leaf lock taken with interrupts off. `ram` is built by
- * early_init() and constant afterwards.
+ * `free_ranges` is guarded by `early_lock`, a leaf lock taken with interrupts off. `ram` is built
+ * by early_init() and constant afterwards.
  */
 #include "kernel/mm/early.h"
 #include "fanga/log.h"
@@ -51,30 +51,33 @@ static void merge_ram(void)
 	ram_count = ram_count ? kept + 1 : 0;
 }
 
-/* What any entry that is not usable covers is not RAM, even where a usable one covers it too. */
-static bool is_all_usable(const struct boot_info *info, uint64_t base, uint64_t end,
-			  struct numa_span *clash)
+/*
+ * The lowest entry of another type that reaches into [@base, @end), or NULL. What it covers is not
+ * RAM, even where a usable one covers it too.
+ */
+static const struct boot_memory *find_clash(const struct boot_info *info, uint64_t base,
+					    uint64_t end)
 {
+	const struct boot_memory *lowest = NULL;
+
 	for (unsigned i = 0; i < info->memory_count; i++) {
 		const struct boot_memory *m = &info->memory[i];
 
-		if (m->type != BOOT_MEMORY_USABLE && m->base < end && base < m->base + m->length) {
-			*clash = (struct numa_span){m->base, m->length};
-			return false;
-		}
+		if (m->type != BOOT_MEMORY_USABLE && m->base < end && base < m->base + m->length &&
+		    (!lowest || m->base < lowest->base))
+			lowest = m;
 	}
-	return true;
+	return lowest;
 }
 
 /* Add the parts of [@base, @end) that no reserved entry covers, in whole pages. */
 static void add_usable(const struct boot_info *info, uint64_t base, uint64_t end)
 {
-	struct numa_span clash;
+	const struct boot_memory *clash;
 
-	while (base < end && !is_all_usable(info, base, end, &clash)) {
-		if (clash.base > base)
-			add_usable(info, base, clash.base);
-		base = clash.base + clash.length;
+	while (base < end && (clash = find_clash(info, base, end))) {
+		add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(clash->base, PAGE_BYTES));
+		base = clash->base + clash->length;
 	}
 	add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(end, PAGE_BYTES));
 }

@@ -62,8 +62,8 @@ static void map_ram(void)
 	const struct {
 		uint64_t base, end, flags;
 	} zones[] = {
-		{0, code, PTE_WRITE},	    {code, data, 0},	  {data, symbols, PTE_WRITE},
-		{symbols, end, 0},	    {end, ~0ul, PTE_WRITE},
+		{0, code, PTE_WRITE}, {code, data, 0},	      {data, symbols, PTE_WRITE},
+		{symbols, end, 0},    {end, ~0ul, PTE_WRITE},
 	};
 	unsigned count;
 	const struct numa_span *ram = early_ram(&count);
@@ -156,13 +156,16 @@ int kmap_map(uint64_t va, uint64_t phys, size_t bytes, unsigned flags)
 {
 	enum paging_size largest = PAGING_4K;
 
-	if (!bytes || !IS_ALIGNED(va | phys | bytes, PAGE_BYTES) || va < KMAP_BASE ||
-	    va + bytes > kmap_next || (flags & MAP_WRITE && flags & MAP_EXEC))
+	if (!bytes || !IS_ALIGNED(va | phys | bytes, PAGE_BYTES) || phys + bytes < phys ||
+	    (phys + bytes - 1) >> features()->physical_bits ||
+	    (flags & MAP_WRITE && flags & MAP_EXEC))
 		return -EINVAL;
 	if (flags & MAP_LARGE)
 		largest = features()->has_1g_pages ? PAGING_1G : PAGING_2M;
 
 	SPIN_IRQ_GUARD(&kmap_lock);
+	if (va < KMAP_BASE || va > kmap_next || bytes > kmap_next - va)
+		return -EINVAL;
 	return paging_map(kmap_root(), va, phys, bytes, leaf_flags(flags), largest);
 }
 

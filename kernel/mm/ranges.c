@@ -70,6 +70,8 @@ int ranges_remove(struct ranges *ranges, uint64_t base, uint64_t end)
 {
 	unsigned at = find_above(ranges, base);
 
+	if (base >= end)
+		return 0;
 	while (at < ranges->count && ranges->range[at].base < end) {
 		struct range *range = &ranges->range[at];
 
@@ -97,7 +99,7 @@ int ranges_remove(struct ranges *ranges, uint64_t base, uint64_t end)
 
 uint64_t ranges_take(struct ranges *ranges, unsigned node, uint64_t bytes, uint64_t align)
 {
-	for (unsigned at = 0; at < ranges->count; at++) {
+	for (unsigned at = 0; bytes && at < ranges->count; at++) {
 		const struct range *range = &ranges->range[at];
 		uint64_t base = ALIGN_UP(range->base, align);
 
