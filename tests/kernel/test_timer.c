@@ -221,8 +221,8 @@ KTEST(timer, ticks_that_come_too_late_are_counted)
 	uint64_t missed = tick_missed();
 	unsigned long flags;
 
-	KT_EQ(tick_start(TICK_HZ), 0);
 	flags = irq_save();
+	KT_EQ(tick_start(TICK_HZ), 0);
 	clock_delay_ns(1050000);
 	irq_restore(flags);
 	clock_delay_ns(20000);
