@@ -15,15 +15,15 @@
 #include "lib/types.h"
 
 struct trampoline {
-	uint64_t jump;		/* a jump over this header */
-	uint64_t cr3;		/* page tables below 4 GiB that map the page at its own address */
-	uint32_t far_offset;	/* physical address of the 64-bit part */
-	uint16_t far_selector;	/* its code segment */
+	uint64_t jump;	       /* a jump over this header */
+	uint64_t cr3;	       /* page tables below 4 GiB that map the page at its own address */
+	uint32_t far_offset;   /* physical address of the 64-bit part */
+	uint16_t far_selector; /* its code segment */
 	uint16_t pad0;
 	uint16_t gdt_limit;
-	uint32_t gdt_base;	/* physical address of the page's GDT */
+	uint32_t gdt_base; /* physical address of the page's GDT */
 	uint16_t pad1;
-	uint64_t entry;		/* ap_entry, in the upper half */
+	uint64_t entry; /* ap_entry, in the upper half */
 } __packed;
 _Static_assert(offsetof(struct trampoline, cr3) == TRAMPOLINE_CR3, "trampoline.S");
 _Static_assert(offsetof(struct trampoline, far_offset) == TRAMPOLINE_FAR, "trampoline.S");

@@ -178,15 +178,15 @@ static void init_clock(const struct acpi_info *info)
 static uint16_t io_port(const struct acpi_gas *gas)
 {
 	return gas->space == ACPI_SPACE_IO && gas->address <= UINT16_MAX ? (uint16_t)gas->address
-									  : 0;
+									 : 0;
 }
 
 static void init_power(const struct acpi_info *info)
 {
 	const struct acpi_fadt *fadt = &info->fadt;
-	bool reset_works = fadt->flags & ACPI_FADT_RESET_REG && fadt->reset.address &&
-			   (fadt->reset.space == ACPI_SPACE_IO ||
-			    fadt->reset.space == ACPI_SPACE_MEMORY);
+	bool reset_works =
+		fadt->flags & ACPI_FADT_RESET_REG && fadt->reset.address &&
+		(fadt->reset.space == ACPI_SPACE_IO || fadt->reset.space == ACPI_SPACE_MEMORY);
 
 	power_init(&(struct power_config){
 		.pm1a_control = io_port(&fadt->pm1a_control),
@@ -209,8 +209,9 @@ void firmware_init_devices(void)
 
 	init_power(info);
 	/*
-	 * First: a tick of the firmware's timer that is pending there must be withdrawn while the local
-	 * APIC still passes it on, or some machines deliver it when it has no vector any more.
+	 * First: a tick of the firmware's timer that is pending there must be withdrawn while the
+	 * local APIC still passes it on, or some machines deliver it when it has no vector any
+	 * more.
 	 */
 	pic_disable();
 	init_local_apics(info);

@@ -28,17 +28,17 @@ struct boot_memory {
 };
 
 struct boot_info {
-	const char *protocol;			/* "PVH" or "Multiboot2" */
+	const char *protocol;			    /* "PVH" or "Multiboot2" */
 	struct boot_memory memory[BOOT_MEMORY_MAX]; /* in the loader's order */
 	unsigned memory_count;
-	unsigned memory_dropped;		/* entries beyond the limit, or malformed */
-	char command_line[BOOT_COMMAND_BYTES];	/* NUL-terminated */
+	unsigned memory_dropped;	       /* entries beyond the limit, or malformed */
+	char command_line[BOOT_COMMAND_BYTES]; /* NUL-terminated */
 	bool command_line_cut;
-	uint64_t module_phys;			/* the cpio archive; 0: none */
+	uint64_t module_phys; /* the cpio archive; 0: none */
 	uint64_t module_bytes;
-	uint64_t rsdp_phys;			/* 0: to be searched for */
-	uint8_t rsdp[BOOT_RSDP_BYTES];		/* a copy, where the protocol gives one */
-	unsigned rsdp_bytes;			/* 0: no copy */
+	uint64_t rsdp_phys;	       /* 0: to be searched for */
+	uint8_t rsdp[BOOT_RSDP_BYTES]; /* a copy, where the protocol gives one */
+	unsigned rsdp_bytes;	       /* 0: no copy */
 };
 
 enum boot_protocol { BOOT_PVH = 1, BOOT_MULTIBOOT2 = 2 };
@@ -47,8 +47,8 @@ enum boot_protocol { BOOT_PVH = 1, BOOT_MULTIBOOT2 = 2 };
 typedef const void *(*boot_map_fn)(uint64_t phys, uint64_t bytes);
 
 /*
- * Fill @info from the structure of @protocol at physical @address. 0, or -EINVAL when it is not one.
- * Boot CPU, once.
+ * Fill @info from the structure of @protocol at physical @address. 0, or -EINVAL when it is not
+ * one. Boot CPU, once.
  */
 int boot_parse(struct boot_info *info, enum boot_protocol protocol, uint64_t address,
 	       boot_map_fn map) __must_check;

@@ -74,8 +74,8 @@ const char *cpu_state_name(enum cpu_state state);
 int cpu_add(uint32_t apic_id) __must_check;
 
 /*
- * Start @cpu and wait until it answers, at most 1 s. 0, or -ENODEV (none, or unreachable), -EALREADY (it is
- * online), -ETIMEDOUT (no answer: state is failed), or a callback's error. Thread context.
+ * Start @cpu and wait until it answers, at most 1 s. 0, or -ENODEV (no such CPU, or none that can be
+ * reached), -EALREADY (it is online), -ETIMEDOUT (no answer: state is failed), or a callback's error. Thread context.
  */
 int cpu_bring_online(unsigned cpu) __must_check;
 

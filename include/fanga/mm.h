@@ -64,8 +64,8 @@ int kmap_lookup(uint64_t va, uint64_t *phys, unsigned *flags) __must_check;
 uint64_t kstack_alloc(unsigned node, size_t bytes) __must_check;
 
 /*
- * @count stacks of @bytes (a power of two) on @node, each in the upper half of 2 * @bytes, aligned to
- * that, whose lower half is not mapped. Returns the lowest address of the whole, or 0.
+ * @count stacks of @bytes (a power of two) on @node, each in the upper half of 2 * @bytes, aligned
+ * to that, whose lower half is not mapped. Returns the lowest address of the whole, or 0.
  */
 uint64_t kstack_alloc_series(unsigned node, size_t bytes, unsigned count) __must_check;
 

@@ -24,8 +24,8 @@ const struct kernel_options *kernel_options(void);
 int kernel_options_parse(const char *text, char *error, size_t error_bytes) __must_check;
 
 /*
- * A test hook of the debug build: `hook.NAME=NUMBER` on the command line calls @set_ with it, early,
- * before other CPUs run. Other builds refuse the word.
+ * A test hook of the debug build: `hook.NAME=NUMBER` on the command line calls @set_ with it,
+ * early, before other CPUs run. Other builds refuse the word.
  */
 struct test_hook {
 	const char *name;
@@ -33,7 +33,7 @@ struct test_hook {
 };
 
 #ifdef CONFIG_DEBUG
-#define TEST_HOOK(name_, set_)                                                                     \
-	static const struct test_hook test_hook_##name_                                            \
+#define TEST_HOOK(name_, set_)                          \
+	static const struct test_hook test_hook_##name_ \
 		__attribute__((used, section(".test_hooks"))) = {#name_, (set_)}
 #endif

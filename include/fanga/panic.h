@@ -21,18 +21,18 @@ uint64_t warn_count(void);
 #define WARN(...) warn_at(__FILE__, __LINE__, __VA_ARGS__)
 
 /* Report when @cond holds; the value of the expression is @cond. */
-#define WARN_ON(cond)                                                                              \
-	({                                                                                         \
-		bool warn_cond_ = (cond);                                                          \
-		if (__builtin_expect(warn_cond_, 0))                                               \
-			warn_at(__FILE__, __LINE__, "%s", #cond);                                  \
-		warn_cond_;                                                                        \
+#define WARN_ON(cond)                                             \
+	({                                                        \
+		bool warn_cond_ = (cond);                         \
+		if (__builtin_expect(warn_cond_, 0))              \
+			warn_at(__FILE__, __LINE__, "%s", #cond); \
+		warn_cond_;                                       \
 	})
 
-#define BUG_ON(cond)                                                                               \
-	do {                                                                                       \
-		if (__builtin_expect(!!(cond), 0))                                                 \
-			panic("%s:%d: %s", __FILE__, __LINE__, #cond);                             \
+#define BUG_ON(cond)                                                   \
+	do {                                                           \
+		if (__builtin_expect(!!(cond), 0))                     \
+			panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
 	} while (0)
 
 #ifdef CONFIG_DEBUG
@@ -65,6 +65,6 @@ void backtrace_print(const uint64_t *pcs, unsigned count);
 bool panic_in_progress(void);
 
 /* Hooks of the rooms to the right. */
-void panic_stop_others(void);		/* ask every other CPU to stop; bounded */
+void panic_stop_others(void);		       /* ask every other CPU to stop; bounded */
 _Noreturn void panic_finish(const char *text); /* tell the host the first lines, power off */
-const char *panic_context_name(void);	/* what the running CPU does: "boot", "idle", … */
+const char *panic_context_name(void);	       /* what the running CPU does: "boot", "idle", … */

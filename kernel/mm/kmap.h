@@ -7,8 +7,8 @@
 
 /*
  * Build the final tables (direct map, image with write xor execute, top-level slots for all kernel
- * windows) and load them. Boot CPU, once, after early_init(); needs the entry's mapping of the first
- * 4 GiB.
+ * windows) and load them. Boot CPU, once, after early_init(); needs the entry's mapping of the
+ * first 4 GiB.
  */
 void kmap_init(void);
 
@@ -16,8 +16,8 @@ void kmap_init(void);
 uint64_t kmap_root(void);
 
 /*
- * Make firmware memory [@phys, +@bytes) readable in the direct map where RAM is not. NULL when it is
- * out of the map's reach or memory is short. Boot CPU.
+ * Make firmware memory [@phys, +@bytes) readable in the direct map where RAM is not. NULL when it
+ * is out of the map's reach or memory is short. Boot CPU.
  */
 const void *kmap_firmware(uint64_t phys, size_t bytes);
 

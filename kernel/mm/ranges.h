@@ -20,7 +20,8 @@ struct ranges {
 	struct range range[RANGES_MAX];
 };
 
-/* Add [@base, @end) of @node, merging neighbours; what overlaps a range that is there is refused. */
+/* Add [@base, @end) of @node, merging neighbours; what overlaps a range that is there is refused.
+ */
 int ranges_add(struct ranges *ranges, uint64_t base, uint64_t end, unsigned node) __must_check;
 
 /* Take [@base, @end) out, whatever of it is there. -ENOSPC when a split finds no room. */

@@ -27,7 +27,7 @@
 #include "lib/string.h"
 
 /* Intel SDM vol. 3 section 9.4.4.1 and its MP start-up example. */
-#define INIT_SETTLE_NS	 200000ul   /* today's processors need less */
+#define INIT_SETTLE_NS	 10000ul    /* what processors of this century need; see RETRY_NS */
 #define SECOND_SIPI_NS	 2000000ul  /* after the first, if somebody is missing */
 #define OLD_INIT_WAIT_NS 10000000ul /* the documented wait, for whoever is still missing */
 #define RETRY_NS	 50000000ul /* when that is tried */
@@ -113,9 +113,9 @@ static bool slot_change(struct ap_slot *slot, uint32_t from, uint32_t to)
 }
 
 /*
- * Sleep till @deadline_ns, or until @target processors are ready. Not by polling throughout: where a
- * simulator makes time out of instructions, a second of it takes minutes. A timer that somebody else
- * has armed is left alone.
+ * Sleep till @deadline_ns, or until @target processors are ready. Not by polling throughout: where
+ * a simulator makes time out of instructions, a second of it takes minutes. A timer that somebody
+ * else has armed is left alone.
  */
 static void wait_until_ready(unsigned target, uint64_t deadline_ns)
 {
@@ -280,8 +280,8 @@ void ap_main(struct ap_slot *slot)
 	idle_reset();
 	tlb_cpu_online_irqoff();
 	/*
-	 * Release: pairs with wait_until_ready(). Before the state changes: ap_start() waits for that,
-	 * so that the next start does not count this processor.
+	 * Release: pairs with wait_until_ready(). Before the state changes: ap_start() waits for
+	 * that, so that the next start does not count this processor.
 	 */
 	__atomic_add_fetch(&ap_ready_count, 1, __ATOMIC_RELEASE);
 	cpu_enter_online(cpu);

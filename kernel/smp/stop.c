@@ -31,7 +31,7 @@ void panic_stop_others(void)
 
 	__atomic_store_n(&must_stop, true, __ATOMIC_RELEASE);
 	/* Nobody is waited for: a CPU that takes no NMI must not keep the report back. */
-	for_each_cpu(cpu, cpu_online_mask())
+	for_each_cpu (cpu, cpu_online_mask())
 		if (cpu != self)
 			(void)apic_send_nmi(cpu_apic_id(cpu));
 }
