@@ -15,7 +15,7 @@ void acpi_info_reset(struct acpi_info *info)
 	info->cpu_count = 0;
 	info->enabled = 0;
 	info->max_apic_id = 0;
-	bitmap_zero(info->seen, ACPI_SEEN_MAX);
+	memset(info->seen, 0, sizeof(info->seen));
 	memset(&info->madt, 0, offsetof(struct acpi_madt, ioapics));
 	memset(&info->fadt, 0, sizeof(info->fadt));
 	memset(&info->hpet, 0, sizeof(info->hpet));
