@@ -16,7 +16,7 @@
 #define TEST_VECTOR  0x60
 #define NESTED_VECTOR 0x61
 #define WAIT_NS	     1000000000ull
-#define SETTLE_NS    200000ull
+#define SETTLE_NS    20000ull
 
 static unsigned hits[CPU_MAX];	      /* atomic, of TEST_VECTOR by CPU */
 static unsigned nested_hits[CPU_MAX]; /* atomic, of NESTED_VECTOR */
@@ -272,7 +272,7 @@ KTEST(apic, nmi_arrives_with_interrupts_off)
 	KT_EQ(__atomic_load_n(&nmis_seen, __ATOMIC_ACQUIRE), 1);
 }
 
-#define STORM_NMIS 300
+#define STORM_NMIS 100
 
 static void send_nmi_storm(void *arg)
 {

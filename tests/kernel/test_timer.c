@@ -43,7 +43,7 @@ static void wait_fired(unsigned want)
 
 KTEST(timer, fires_once_and_in_time)
 {
-	static const uint64_t delays_ns[] = { 1000, 50000, 1000000, 3333333 };
+	static const uint64_t delays_ns[] = { 1000, 50000, 333333 };
 
 	ktest_note("mode %s", timer_mode_name());
 	for (unsigned i = 0; i < ARRAY_SIZE(delays_ns); i++) {
@@ -54,7 +54,7 @@ KTEST(timer, fires_once_and_in_time)
 		timer_arm_ns(delays_ns[i]);
 		wait_fired(1);
 		late_ns = fired_at_ns - due_ns;
-		clock_delay_ns(2 * delays_ns[i]);
+		clock_delay_ns(100000);
 		(void)timer_set_handler(before);
 		KT_EQ(fired_count(), 1);
 		KT_CHECK(fired_at_ns >= due_ns);
@@ -82,7 +82,7 @@ KTEST(timer, stopped_does_not_fire)
 	timer_arm_ns(50000);
 	timer_stop();
 	irq_restore(flags);
-	clock_delay_ns(200000);
+	clock_delay_ns(100000);
 	(void)timer_set_handler(before);
 	KT_EQ(fired_count(), 0);
 }
@@ -126,8 +126,9 @@ KTEST(timer, longer_than_the_hardware_counts)
 	timer_handler_fn before;
 	uint64_t due_ns, ticks;
 
-	if (!clock_is_virtual())
-		KT_SKIP("host time");
+	/* 4.4 s are 220,000 bounded turns, and a simulator looks at every CPU at the end of each. */
+	if (!clock_is_virtual() || cpu_count() > 4)
+		KT_SKIP("takes long on the host's clock and with many CPUs");
 	before = begin();
 	ticks = get_cpu_data(0)->total_ticks;
 	due_ns = clock_ns() + delay_ns;
@@ -145,7 +146,7 @@ KTEST(timer, longer_than_the_hardware_counts)
 }
 
 #define TICK_HZ	   10000u
-#define TICKS_WANT 20u
+#define TICKS_WANT 5u
 
 struct tick_result {
 	uint64_t ticks;
@@ -180,7 +181,7 @@ KTEST(timer, total_ticks_rises_on_every_cpu)
 	for_each_cpu (cpu, cpu_online_mask()) {
 		KT_CHECK(tick_results[cpu].is_started);
 		KT_CHECK(tick_results[cpu].ticks >= TICKS_WANT);
-		/* 20 ticks of 100 us; late ones are skipped, never delivered early. */
+		/* Ticks of 100 us; late ones are skipped, never delivered early. */
 		KT_CHECK(tick_results[cpu].elapsed_ns >= TICKS_WANT * 100000ull);
 	}
 }
@@ -190,30 +191,30 @@ KTEST(timer, ticks_stop_when_told)
 	uint64_t ticks;
 
 	KT_EQ(tick_start(TICK_HZ), 0);
-	clock_delay_ns(1000000);
+	clock_delay_ns(250000);
 	tick_stop();
 	ticks = get_cpu_data(0)->total_ticks;
-	clock_delay_ns(1000000);
+	clock_delay_ns(250000);
 	KT_EQ(get_cpu_data(0)->total_ticks, ticks);
 }
 
 KTEST(timer, ticks_do_not_drift)
 {
-	/* 3 kHz: a period of 333333 1/3 ns. */
+	/* 7 kHz: a period of 142857 1/7 ns. */
 	timer_handler_fn before = begin();
 	uint64_t start_ns = clock_ns();
 	uint64_t missed = tick_missed();
 
-	KT_EQ(tick_start(3000), 0);
-	wait_fired(30);
+	KT_EQ(tick_start(7000), 0);
+	wait_fired(14);
 	tick_stop();
 	(void)timer_set_handler(before);
 	if (!clock_is_virtual())
 		KT_SKIP("host time");
 	KT_EQ(tick_missed(), missed);
-	KT_EQ(fired_count(), 30);
-	KT_CHECK(fired_at_ns - start_ns >= 10000000);
-	KT_CHECK(fired_at_ns - start_ns <= 10000000 + LATE_MAX_NS);
+	KT_EQ(fired_count(), 14);
+	KT_CHECK(fired_at_ns - start_ns >= 2000000);
+	KT_CHECK(fired_at_ns - start_ns <= 2000000 + LATE_MAX_NS);
 }
 
 KTEST(timer, ticks_that_come_too_late_are_counted)
