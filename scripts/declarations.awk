@@ -99,7 +99,7 @@ function enumerators(s,    parts, n, i) {
 
 # Members at any depth: those of anonymous parts are the struct's own.
 function members(s, prefix,    parts, n, i) {
-	gsub(/(struct|union)[ \t\n]*{/, "", s)
+	gsub(/(struct|union)[ \t\n]*[{]/, "", s)
 	gsub(/}/, "", s)
 	n = split(s, parts, ";")
 	for (i = 1; i < n; i++)
