@@ -3,7 +3,7 @@
  *
  * Two things are not taken on trust. A vector whose exception pushes an error code can also be
  * raised by an interrupt message, without one: the processor aligns the stack before it pushes, so
- * bit 3 of RSP tells. And NMI, double fault and machine check may come while %gs is the user's:
+ * bit 3 of RSP tells, and -1 is pushed, which no error code is (TRAP_NO_ERROR_CODE in trap.h). And NMI, double fault and machine check may come while %gs is the user's:
  * they run on stacks of their own, whose top holds this CPU's %gs base (struct ist_top in gdt.h).
  */
 #define MSR_GS_BASE 0xc0000101
@@ -106,7 +106,10 @@ trap_stubs:
 	.rept 256
 	.balign 16
 	.if vector == 8
-	pushq $vector			/* always the exception's own error code */
+	testb $8, %spl
+	jz 1f
+	pushq $-1
+1:	pushq $vector
 	jmp trap_own_stack
 	.elseif vector == 2 || vector == 18
 	pushq $0
@@ -115,7 +118,7 @@ trap_stubs:
 	.elseif (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
 	testb $8, %spl
 	jz 1f
-	pushq $0
+	pushq $-1
 1:	pushq $vector
 	jmp trap_common
 	.else

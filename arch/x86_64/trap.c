@@ -16,6 +16,7 @@
 #define VECTORS	     256
 #define STUB_BYTES   16
 #define NMI_HANDLERS 4
+#define EXCEPTIONS_WITH_ERROR 0x60227d00u /* as in entry.S */
 #define GATE_INTERRUPT 0x8e /* present, ring 0, 64-bit interrupt gate */
 
 /* Intel SDM vol. 3, figure 6-8. */
@@ -161,16 +162,25 @@ static _Noreturn void dispatch_exception(struct trap_frame *frame)
 	panic_at(frame, "%s, error code 0x%lx", name, frame->error);
 }
 
+/*
+ * Whether it came as an interrupt message, though its number may be an exception's: somebody sent
+ * or programmed the wrong one. (Numbers below 16 are illegal in messages; simulators deliver them.)
+ */
+static bool is_message(const struct trap_frame *frame)
+{
+	if (frame->vector >= VECTOR_EXCEPTIONS)
+		return true;
+	if (EXCEPTIONS_WITH_ERROR & BIT(frame->vector))
+		return frame->error == TRAP_NO_ERROR_CODE;
+	return apic_in_service((uint8_t)frame->vector);
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
-	if (frame->vector == VECTOR_NMI) {
+	if (frame->vector == VECTOR_NMI)
 		dispatch_nmi(frame);
-	} else if (frame->vector >= VECTOR_EXCEPTIONS) {
+	else if (is_message(frame))
 		dispatch_irq(frame);
-	} else if (frame->vector >= 16 && apic_in_service((uint8_t)frame->vector)) {
-		/* Not the exception: somebody sent an interrupt with its number. */
-		dispatch_irq(frame);
-	} else {
+	else
 		dispatch_exception(frame);
-	}
 }

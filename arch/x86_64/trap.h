@@ -19,6 +19,9 @@ struct trap_frame {
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "entry.S builds this frame");
 _Static_assert(offsetof(struct trap_frame, vector) == 15 * 8, "entry.S pushes the vector here");
 
+/* In `error` of a vector whose exception has an error code: it came as an interrupt message. */
+#define TRAP_NO_ERROR_CODE (~0ul)
+
 typedef void (*irq_handler_fn)(struct trap_frame *frame);
 typedef bool (*nmi_handler_fn)(struct trap_frame *frame);
 

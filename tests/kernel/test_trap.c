@@ -26,7 +26,8 @@
 #define WAIT_NS	      1000000000ull
 #define SETTLE_NS     50000ull
 #define TEST_VECTOR   0x62
-#define FIRST_LEGAL   16  /* lower ones are illegal in a message, SDM 11.5.2 */
+#define FIRST_LEGAL   16   /* lower ones are illegal in a message, SDM 11.5.2 */
+#define ILLEGAL_NS    5000 /* waited for one that may come all the same, as in TCG */
 #define TARGETS_MAX   8	  /* CPUs that get every vector */
 #define STORM	      10000
 
@@ -60,6 +61,50 @@ static void wait_unhandled(unsigned cpu, uint8_t vector, uint64_t want)
 		cpu_relax();
 }
 
+static uint64_t taken_in_all(unsigned cpu)
+{
+	uint64_t total = 0;
+
+	for (unsigned vector = 0; vector < 256; vector++)
+		total += irq_unhandled_count(cpu, (uint8_t)vector);
+	return total;
+}
+
+/*
+ * Those that the APIC ought to refuse. 2 is left out: where it is delivered it cannot be told from
+ * an NMI. Whether any came is the hardware's affair; that the CPU lives on is ours.
+ */
+static void send_illegal_vectors(unsigned cpu)
+{
+	for (unsigned vector = 0; vector < FIRST_LEGAL; vector++) {
+		uint64_t before = irq_unhandled_count(cpu, (uint8_t)vector);
+
+		if (vector == VECTOR_NMI)
+			continue;
+		KT_EQ(apic_send_ipi(cpu_apic_id(cpu), (uint8_t)vector), 0);
+		clock_delay_ns(ILLEGAL_NS);
+		KT_CHECK(irq_unhandled_count(cpu, (uint8_t)vector) - before <= 1);
+	}
+	settle(cpu);
+}
+
+KTEST(trap, illegal_vectors_sent_to_each_cpu)
+{
+	unsigned cpu, targets = 0;
+	uint64_t taken = 0, errors = 0;
+
+	for_each_cpu (cpu, cpu_online_mask()) {
+		if (targets++ == TARGETS_MAX)
+			break;
+		taken -= taken_in_all(cpu);
+		errors -= per_cpu(apic_counters, cpu).errors;
+		send_illegal_vectors(cpu);
+		taken += taken_in_all(cpu);
+		errors += per_cpu(apic_counters, cpu).errors;
+	}
+	ktest_note("%lu taken, %lu APIC errors", taken, errors);
+}
+
 static void send_each_vector(unsigned cpu)
 {
 	for (unsigned vector = FIRST_LEGAL; vector < 256; vector++) {
@@ -80,19 +125,15 @@ KTEST(trap, every_vector_sent_to_each_cpu)
 	unsigned cpu, targets = 0;
 
 	for_each_cpu (cpu, cpu_online_mask()) {
-		uint64_t total = 0;
+		uint64_t before = taken_in_all(cpu), sent = 0;
 
 		if (targets++ == TARGETS_MAX)
 			break;
-		for (unsigned vector = 0; vector < 256; vector++)
-			total += irq_unhandled_count(cpu, (uint8_t)vector);
 		send_each_vector(cpu);
 		settle(cpu);
-		for (unsigned vector = 0; vector < 256; vector++) {
-			total -= irq_unhandled_count(cpu, (uint8_t)vector);
-			total += vector >= FIRST_LEGAL && !is_handled(vector);
-		}
-		KT_EQ(total, 0); /* each once, nothing else */
+		for (unsigned vector = FIRST_LEGAL; vector < 256; vector++)
+			sent += !is_handled(vector);
+		KT_EQ(taken_in_all(cpu), before + sent); /* each once, nothing else */
 	}
 }
 
