@@ -1,6 +1,6 @@
 /*
- * Loading ACPI tables from files; see acpi_files.h. Each table gets a buffer of exactly its size, so that a
- * sanitizer sees any read past it. Host only, one thread.
+ * Loading ACPI tables from files; see acpi_files.h. Each table gets a buffer of exactly its size,
+ * so that a sanitizer sees any read past it. Host only, one thread.
  */
 #include "tools/acpi_files.h"
 
@@ -103,7 +103,7 @@ static bool is_dump_heading(const char *line)
 	return at && at > line && at - line <= 8 && hex_digit(at[5]) >= 0;
 }
 
-/* "    0010: 42 58 50 43 ...  BXPC": false if the line is none or does not continue at `expected`. */
+/* "    0010: 42 58 50 43 ...  BXPC": false if it is not that or does not go on at `expected`. */
 static bool read_dump_line(const char *line, size_t expected, uint8_t *bytes, unsigned *count)
 {
 	char *end;
@@ -164,7 +164,7 @@ static int load_dump(struct acpi_files *files, const char *path, char *text)
 	return error;
 }
 
-/* Raw, unless it does not look like a table and its first line with text is the heading of a dump. */
+/* Raw, unless it is no table and its first line with text is the heading of a dump. */
 static bool is_dump(const struct buffer *file)
 {
 	const char *text = (const char *)file->data;

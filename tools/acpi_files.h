@@ -19,8 +19,9 @@ struct acpi_files {
  * Append what `path` holds. A folder gives its tables by name: *.dat, *.aml and *.bin, names as in
  * /sys/firmware/acpi/tables (APIC, SSDT2), and acpidump*; everything else in it is passed over.
  *
- * Returns 0; -ENOENT if there is no such path; another negative errno, with one line in `reason`, if it cannot be
- * read, is a broken dump, or is a folder without tables. What was appended before stays.
+ * Returns 0; -ENOENT if there is no such path; another negative errno, with one line in `reason`,
+ * if it cannot be read, is a broken dump, or is a folder without tables. What was appended before
+ * stays.
  */
 int acpi_files_load(struct acpi_files *files, const char *path, char *reason,
 		    size_t reason_bytes) __must_check;

@@ -1,6 +1,6 @@
 /*
- * The topology command: load tables, run the kernel's own parsers over them, print a table or JSON. All
- * paths together are one machine. Host only, one thread.
+ * The topology command: load tables, run the kernel's own parsers over them, print a table or JSON.
+ * All paths together are one machine. Host only, one thread.
  */
 #include "tools/topology.h"
 
@@ -132,7 +132,8 @@ static void print_firmware(void)
 	printf("Interrupts: %u I/O APICs, %u overrides, %u NMI entries, %u x2APIC entries\n",
 	       info.madt.ioapic_count, info.madt.override_count, info.madt.nmis, info.madt.x2apic);
 	if (info.srat.present)
-		printf("SRAT: %u CPUs enabled, %u disabled, %u memory ranges, %u of them hot-plug\n",
+		printf("SRAT: %u CPUs enabled, %u disabled, %u memory ranges, %u of them "
+		       "hot-plug\n",
 		       info.srat.cpus_enabled, info.srat.cpus_disabled, info.srat.range_entries,
 		       info.srat.hotplug_entries);
 	if (info.slit.present)
@@ -209,7 +210,9 @@ int topology_main(int argc, char **argv)
 			break;
 		}
 		if (strcmp(argv[arg], "--json") != 0) {
-			fprintf(stderr, "fanga topology: unknown option %s; allowed: --json [DIR|FILE...]\n",
+			fprintf(stderr,
+				"fanga topology: unknown option %s; allowed: --json "
+				"[DIR|FILE...]\n",
 				argv[arg]);
 			return 2;
 		}

@@ -1,10 +1,11 @@
 /*
  * What the firmware's ACPI tables say, parsed into plain structs of fixed size.
  *
- * One call, acpi_parse(), serves the kernel (tables found from the RSDP, four of them replaceable by files
- * of the boot archive) and the host tool (a list of files). Nothing is allocated and nothing is global:
- * the caller provides the result. Tables are input: whatever their bytes, the result is sound, at most
- * empty, and says in its notes what was wrong. Section numbers are those of the ACPI specification 6.5.
+ * One call, acpi_parse(), serves the kernel (tables found from the RSDP, four of them replaceable
+ * by files of the boot archive) and the host tool (a list of files). Nothing is allocated and
+ * nothing is global: the caller provides the result. Tables are input: whatever their bytes, the
+ * result is sound, at most empty, and says in its notes what was wrong. Section numbers are those
+ * of the ACPI specification 6.5.
  */
 #ifndef FANGA_ACPI_H
 #define FANGA_ACPI_H
@@ -14,27 +15,27 @@
 #include "lib/nodemask.h"
 
 /* Limits of the result. What the tables hold beyond them is counted, noted and left out. */
-#define ACPI_CPU_MAX        CPU_MAX
-#define ACPI_IOAPIC_MAX     128
+#define ACPI_CPU_MAX	    CPU_MAX
+#define ACPI_IOAPIC_MAX	    128
 #define ACPI_OVERRIDE_MAX   16
 #define ACPI_NMI_SOURCE_MAX 16
 #define ACPI_LAPIC_NMI_MAX  CPU_MAX
-#define ACPI_RANGE_MAX      1024
+#define ACPI_RANGE_MAX	    1024
 #define ACPI_INITIATOR_MAX  NODE_MAX
-#define ACPI_HMAT_MAX       128
-#define ACPI_NOTE_MAX       48
-#define ACPI_NOTE_BYTES     128
+#define ACPI_HMAT_MAX	    128
+#define ACPI_NOTE_MAX	    48
+#define ACPI_NOTE_BYTES	    128
 
-/* A table larger than this is a broken length field, not a table (the largest DSDTs are below 2 MiB). */
+/* A larger length is a broken field, not a table: the largest DSDTs are below 2 MiB. */
 #define ACPI_TABLE_BYTES_MAX (4u << 20)
 
-/* APIC ids below this are told apart by a bitmap, so that any number of them is counted once each. */
+/* APIC ids below this are told apart by a bitmap: any number of them is counted once each. */
 #define ACPI_SEEN_MAX 65536
 
 /* An ACPI processor UID that stands for every CPU (LAPIC NMI 0xff, x2APIC NMI 0xffffffff). */
 #define ACPI_UID_ALL UINT32_MAX
 
-/* One-line texts for a person, in the order they came up; `dropped` counts those there was no room for. */
+/* One-line texts for a person, in order; `dropped` counts those there was no room for. */
 struct acpi_notes {
 	unsigned count;
 	unsigned dropped;
@@ -44,10 +45,10 @@ struct acpi_notes {
 /* One usable CPU. Its index in acpi_info.cpus is its dense number. */
 struct acpi_cpu {
 	uint32_t apic_id;
-	uint32_t uid;  /* ACPI processor UID; 0 when only an SRAT names the CPU */
-	uint32_t pxm;  /* proximity domain, valid if has_pxm */
+	uint32_t uid; /* ACPI processor UID; 0 when only an SRAT names the CPU */
+	uint32_t pxm; /* proximity domain, valid if has_pxm */
 	bool has_pxm;
-	bool in_madt;  /* false: only an SRAT names it, or it is a boot CPU that no table names */
+	bool in_madt; /* false: only an SRAT names it, or it is a boot CPU that no table names */
 };
 
 /* I/O APIC (5.2.12.3): physical register base, never 0, and the first interrupt (GSI) it serves. */
@@ -59,11 +60,11 @@ struct acpi_ioapic {
 
 /* MPS INTI flags (5.2.12.5, table 5.26): polarity in bits 1:0, trigger mode in bits 3:2. */
 #define ACPI_INTI_POLARITY_MASK 0x3u
-#define ACPI_INTI_ACTIVE_HIGH   0x1u
-#define ACPI_INTI_ACTIVE_LOW    0x3u
-#define ACPI_INTI_TRIGGER_MASK  0xcu
-#define ACPI_INTI_EDGE          0x4u
-#define ACPI_INTI_LEVEL         0xcu
+#define ACPI_INTI_ACTIVE_HIGH	0x1u
+#define ACPI_INTI_ACTIVE_LOW	0x3u
+#define ACPI_INTI_TRIGGER_MASK	0xcu
+#define ACPI_INTI_EDGE		0x4u
+#define ACPI_INTI_LEVEL		0xcu
 
 /* ISA interrupt `irq` (0..15) arrives at `gsi` (5.2.12.5). */
 struct acpi_override {
@@ -88,12 +89,12 @@ struct acpi_lapic_nmi {
 /* MADT (5.2.12). The counts are those of the table, true beyond the limits of the arrays. */
 struct acpi_madt {
 	bool present;
-	bool pcat_compat;          /* two 8259s are there and must be masked */
-	uint64_t lapic_address;    /* physical, after the address override */
-	unsigned disabled;         /* processor entries with the enabled bit clear, placeholders included */
-	unsigned online_capable;   /* of these, slots for hot-plug */
-	unsigned x2apic;           /* entries of the x2APIC form */
-	unsigned nmis;             /* LAPIC and x2APIC NMI entries */
+	bool pcat_compat;	/* two 8259s are there and must be masked */
+	uint64_t lapic_address; /* physical, after the address override */
+	unsigned disabled; /* processor entries with the enabled bit clear, placeholders included */
+	unsigned online_capable; /* of these, slots for hot-plug */
+	unsigned x2apic;	 /* entries of the x2APIC form */
+	unsigned nmis;		 /* LAPIC and x2APIC NMI entries */
 	unsigned ioapic_count;
 	unsigned override_count;
 	unsigned nmi_source_count;
@@ -120,7 +121,7 @@ struct acpi_gas {
 	uint64_t address;
 };
 
-#define ACPI_FADT_TMR_VAL_EXT (1u << 8)  /* the PM timer has 32 bits, not 24 */
+#define ACPI_FADT_TMR_VAL_EXT (1u << 8)	 /* the PM timer has 32 bits, not 24 */
 #define ACPI_FADT_RESET_REG   (1u << 10) /* the reset register works */
 #define ACPI_FADT_HW_REDUCED  (1u << 20) /* no PM1 blocks, no PM timer */
 
@@ -134,7 +135,7 @@ struct acpi_fadt {
 	uint16_t sci_irq;
 	uint16_t boot_arch;   /* IA-PC boot architecture flags (table 5.11) */
 	uint32_t smi_command; /* I/O port, 0: ACPI mode is always on */
-	uint32_t flags;       /* ACPI_FADT_* */
+	uint32_t flags;	      /* ACPI_FADT_* */
 	struct acpi_gas reset;
 	struct acpi_gas pm1a_control;
 	struct acpi_gas pm1b_control;
@@ -150,7 +151,10 @@ struct acpi_hpet {
 	uint64_t address;
 };
 
-/* Enabled memory of one proximity domain; touching ranges of a domain are one. Half open: [base, end). */
+/*
+ * Enabled memory of one proximity domain; touching ranges of a domain are one. Half open: [base,
+ * end).
+ */
 struct acpi_range {
 	uint64_t base;
 	uint64_t end;
@@ -172,7 +176,10 @@ struct acpi_srat {
 	uint32_t initiators[ACPI_INITIATOR_MAX]; /* domains of enabled generic initiators */
 };
 
-/* SLIT (5.2.17): matrix[from * n + to], indexed by the firmware's domain numbers, points into the table. */
+/*
+ * SLIT (5.2.17): matrix[from * n + to], indexed by the firmware's domain numbers, points into the
+ * table.
+ */
 struct acpi_slit {
 	bool present;
 	bool rejected;
@@ -187,11 +194,11 @@ struct acpi_hmat_attribute {
 	bool has_initiator;
 };
 
-/* HMAT latency or bandwidth (5.2.28.4); the lists point into the table, read by acpi_hmat_value(). */
+/* HMAT latency or bandwidth (5.2.28.4); the lists lie in the table: see acpi_hmat_value(). */
 struct acpi_hmat_locality {
-	uint8_t flags;     /* memory hierarchy in bits 3:0 */
+	uint8_t flags;	   /* memory hierarchy in bits 3:0 */
 	uint8_t data_type; /* 0..2 access, read, write latency; 3..5 the same of bandwidth */
-	uint64_t unit;     /* of an entry: picoseconds, or MB/s */
+	uint64_t unit;	   /* of an entry: picoseconds, or MB/s */
 	uint32_t initiator_count;
 	uint32_t target_count;
 	const uint8_t *initiators;
@@ -253,10 +260,10 @@ struct acpi_file {
 /* Where tables come from. Fields that are not used are zero. */
 struct acpi_source {
 	/*
-	 * The firmware's tables. map() returns a pointer to `bytes` readable bytes at physical address
-	 * `phys` that stay valid while the result is used, or NULL where there are none; it is called
-	 * with any address and any length up to ACPI_TABLE_BYTES_MAX. `rsdp` is what the boot protocol
-	 * handed over; if it is NULL or unusable the places of 5.2.5.1 are searched.
+	 * The firmware's tables. map() returns a pointer to `bytes` readable bytes at physical
+	 * address `phys` that stay valid while the result is used, or NULL where there are none; it
+	 * is called with any address and any length up to ACPI_TABLE_BYTES_MAX. `rsdp` is what the
+	 * boot protocol handed over; if it is NULL or unusable the places of 5.2.5.1 are searched.
 	 */
 	const void *(*map)(void *context, uint64_t phys, size_t bytes);
 	void *context;
@@ -264,8 +271,8 @@ struct acpi_source {
 	size_t rsdp_bytes;
 
 	/*
-	 * Files. Of two with one signature the first counts. With files_replace, MADT, SRAT, SLIT and HMAT
-	 * come from here only: one that is not among the files is absent.
+	 * Files. Of two with one signature the first counts. With files_replace, MADT, SRAT, SLIT
+	 * and HMAT come from here only: one that is not among the files is absent.
 	 */
 	const struct acpi_file *files;
 	unsigned file_count;
@@ -279,12 +286,14 @@ struct acpi_source {
 /*
  * Parse all tables of `source` into `out`, whose old content does not matter.
  *
- * CPUs come out in MADT order (the boot CPU first where it is known), without placeholders, each APIC id
- * once. An optional table (all but RSDP and MADT) that is broken is left out, with a warning.
+ * CPUs come out in MADT order (the boot CPU first where it is known), without placeholders, each
+ * APIC id once. An optional table (all but RSDP and MADT) that is broken is left out, with a
+ * warning.
  *
- * Returns 0, or -EINVAL when the tables are unusable (a broken MADT or RSDP, a file that is no table), with
- * one line per reason in out->errors; `out` is sound even then. Needs no lock, does not sleep, allocates
- * nothing. slit.matrix and the lists of hmat point into the tables, which must outlive their use.
+ * Returns 0, or -EINVAL when the tables are unusable (a broken MADT or RSDP, a file that is no
+ * table), with one line per reason in out->errors; `out` is sound even then. Needs no lock, does
+ * not sleep, allocates nothing. slit.matrix and the lists of hmat point into the tables, which must
+ * outlive their use.
  */
 int acpi_parse(struct acpi_info *out, const struct acpi_source *source) __must_check;
 

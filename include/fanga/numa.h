@@ -1,10 +1,11 @@
 /*
  * Memory nodes: which CPUs and which RAM belong together, and how far apart they are.
  *
- * Nodes are numbered densely from 0, ascending by the firmware's proximity domain (pxm), which each node
- * keeps. There is always at least one node on a running machine: without a usable SRAT all CPUs and all
- * RAM are node 0. Built once by numa_init() on the boot CPU before any other runs; read-only afterwards
- * except for numa_assign_cpu(), so that every query may be made from any context without a lock.
+ * Nodes are numbered densely from 0, ascending by the firmware's proximity domain (pxm), which each
+ * node keeps. There is always at least one node on a running machine: without a usable SRAT all
+ * CPUs and all RAM are node 0. Built once by numa_init() on the boot CPU before any other runs;
+ * read-only afterwards except for numa_assign_cpu(), so that every query may be made from any
+ * context without a lock.
  */
 #ifndef FANGA_NUMA_H
 #define FANGA_NUMA_H
@@ -14,12 +15,12 @@
 #include "lib/nodemask.h"
 #include <fanga/acpi.h>
 
-/* Distances where the firmware gives none, and the SLIT's mark for "cannot be reached" (ACPI 6.5, 5.2.17). */
-#define NUMA_DISTANCE_LOCAL       10
-#define NUMA_DISTANCE_REMOTE      20
+/* Distances where the firmware gives none, and the SLIT's "unreachable" (ACPI 6.5, 5.2.17). */
+#define NUMA_DISTANCE_LOCAL	  10
+#define NUMA_DISTANCE_REMOTE	  20
 #define NUMA_DISTANCE_UNREACHABLE 255
 
-/* Ranges after cutting by the memory map: every cut adds one at most. */
+/* Ranges after cutting by the memory map, whose every piece adds one at most (see ranges.c). */
 #define NUMA_SPAN_MAX  512
 #define NUMA_RANGE_MAX (ACPI_RANGE_MAX + NUMA_SPAN_MAX)
 
@@ -37,28 +38,29 @@ struct numa_range {
 };
 
 struct numa_node {
-	unsigned node;                /* own dense number */
-	uint32_t pxm;                 /* the firmware's number */
+	unsigned node; /* own dense number */
+	uint32_t pxm;  /* the firmware's number */
 	unsigned cpu_count;
-	unsigned range_first;         /* its memory: range_count ranges from numa_range(range_first) on */
+	unsigned range_first; /* its memory: range_count ranges from numa_get_range(range_first) */
 	unsigned range_count;
-	uint64_t memory_bytes;        /* 0: a node without memory */
-	struct cpumask cpus;          /* dense CPU numbers; empty: a node without CPUs */
-	uint8_t distances[NODE_MAX];  /* to each node, in dense order */
+	uint64_t memory_bytes;	     /* 0: a node without memory */
+	struct cpumask cpus;	     /* dense CPU numbers; empty: a node without CPUs */
+	uint8_t distances[NODE_MAX]; /* to each node, in dense order */
 };
 
 /*
  * Build the topology.
  *
- * `info` is what acpi_parse() made; its CPUs are in dense order. `ram` is the usable RAM of the memory map,
- * sorted by base and disjoint: SRAT ranges are cut by it, RAM that no range covers goes to the node whose range
- * is nearest, with a warning, and each byte of it ends up in one node. `ram` NULL (host tool): the SRAT's
- * ranges as they are.
+ * `info` is what acpi_parse() made; its CPUs are in dense order. `ram` is the usable RAM of the
+ * memory map, sorted by base and disjoint: SRAT ranges are cut by it, RAM that no range covers goes
+ * to the node whose range is nearest, with a warning, and each byte of it ends up in one node.
+ * `ram` NULL (host tool): the SRAT's ranges as they are.
  *
- * Returns 0, or -EINVAL if `ram` is not sorted and disjoint, -E2BIG if it has more than NUMA_SPAN_MAX pieces; then
- * there is one node with all CPUs and no memory.
+ * Returns 0, or -EINVAL if `ram` is not sorted and disjoint, -E2BIG if it has more than
+ * NUMA_SPAN_MAX pieces; then there is one node with all CPUs and no memory.
  */
-int numa_init(const struct acpi_info *info, const struct numa_span *ram, unsigned ram_count) __must_check;
+int numa_init(const struct acpi_info *info, const struct numa_span *ram,
+	      unsigned ram_count) __must_check;
 
 /* Number of nodes, 1..NODE_MAX (0 only in the host tool, for tables that describe none). */
 unsigned numa_node_count(void);
@@ -81,15 +83,18 @@ int numa_node_for_address(uint64_t phys);
 /* Memory range `index`, sorted by node and then base, or NULL if `index` is past the last. */
 const struct numa_range *numa_get_range(unsigned index);
 
-/* Distance as the firmware gives it (10 local, more is farther, 255 unreachable); unknown nodes are unreachable. */
+/*
+ * Distance as the firmware gives it (10 local, more is farther, 255 unreachable); unknown nodes are
+ * unreachable.
+ */
 unsigned numa_distance(unsigned from, unsigned to);
 
 /* The nearest other node that can be reached (the lowest of equals), or -ENOENT. */
 int numa_closest_node(unsigned from);
 
 /*
- * The nearest node with memory, `from` itself if it has some: where a CPU of a memoryless node allocates.
- * Unreachable nodes come last but count. -ENOENT if no node has memory.
+ * The nearest node with memory, `from` itself if it has some: where a CPU of a memoryless node
+ * allocates. Unreachable nodes come last but count. -ENOENT if no node has memory.
  */
 int numa_closest_memory_node(unsigned from);
 

@@ -1,8 +1,9 @@
 /*
  * The list of enabled CPUs: each APIC id once, whatever number of entries name it.
  *
- * Ids below ACPI_SEEN_MAX are told apart by a bitmap and so counted truly in any number; higher ids, which
- * no machine has, are told apart among the CPUs that are kept. Pure: no state, any context.
+ * Ids below ACPI_SEEN_MAX are told apart by a bitmap and so counted truly in any number; higher
+ * ids, which no machine has, are told apart among the CPUs that are kept. Pure: no state, any
+ * context.
  */
 #include "kernel/acpi/parsers.h"
 

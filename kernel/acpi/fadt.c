@@ -1,7 +1,8 @@
 /*
  * FADT (ACPI 6.5, 5.2.9): power management registers, and where the DSDT is.
  *
- * Fields are read as far as the table is long, whatever revision it claims. Pure: no state, any context.
+ * Fields are read as far as the table is long, whatever revision it claims. Pure: no state, any
+ * context.
  */
 #include "kernel/acpi/parsers.h"
 
@@ -47,9 +48,8 @@ static struct acpi_gas read_gas(const struct acpi_table *table, uint32_t offset)
 
 static bool is_reachable(const struct acpi_gas *gas)
 {
-	return gas->address != 0 &&
-	       (gas->space == ACPI_SPACE_MEMORY ||
-		(gas->space == ACPI_SPACE_IO && gas->address <= UINT16_MAX));
+	return gas->address != 0 && (gas->space == ACPI_SPACE_MEMORY ||
+				     (gas->space == ACPI_SPACE_IO && gas->address <= UINT16_MAX));
 }
 
 /* A register block of `bytes` bytes: the extended address where it is usable, else the I/O port. */
@@ -62,15 +62,17 @@ static struct acpi_gas read_block(struct acpi_info *info, const struct acpi_tabl
 
 	if (is_reachable(&gas)) {
 		if (port && gas.space == ACPI_SPACE_IO && gas.address != port)
-			acpi_note(&info->warnings, "FADT: %s is at 0x%x and at 0x%llx, using the latter",
-				  name, port, (unsigned long long)gas.address);
+			acpi_note(&info->warnings,
+				  "FADT: %s is at 0x%x and at 0x%llx, using the latter", name, port,
+				  (unsigned long long)gas.address);
 		return gas;
 	}
 	if (gas.address)
-		acpi_note(&info->warnings, "FADT: extended address of %s is unusable, ignored", name);
+		acpi_note(&info->warnings, "FADT: extended address of %s is unusable, ignored",
+			  name);
 	if (port > UINT16_MAX) {
-		acpi_note(&info->warnings, "FADT: %s is at 0x%x, which is no I/O port, ignored", name,
-			  port);
+		acpi_note(&info->warnings, "FADT: %s is at 0x%x, which is no I/O port, ignored",
+			  name, port);
 		port = 0;
 	}
 	if (port == 0)
@@ -107,8 +109,8 @@ static void read_blocks(struct acpi_info *info, const struct acpi_table *table)
 	fadt->pm1b_control = read_block(info, table, "PM1b control", FADT_PM1B_CNT_BLK,
 					FADT_X_PM1B_CNT_BLK, table->data[FADT_PM1_CNT_LEN]);
 	if (table->data[FADT_PM_TMR_LEN] == 4)
-		fadt->pm_timer = read_block(info, table, "PM timer", FADT_PM_TMR_BLK,
-					    FADT_X_PM_TMR_BLK, 4);
+		fadt->pm_timer =
+			read_block(info, table, "PM timer", FADT_PM_TMR_BLK, FADT_X_PM_TMR_BLK, 4);
 }
 
 void acpi_fadt_parse(struct acpi_info *info, const struct acpi_table *table)

@@ -1,8 +1,9 @@
 /*
- * HMAT (ACPI 6.5, 5.2.28): which initiator a memory domain belongs to, latency and bandwidth, caches.
+ * HMAT (ACPI 6.5, 5.2.28): which initiator a memory domain belongs to, latency and bandwidth,
+ * caches.
  *
- * It only tunes, so a structure that is broken costs the whole table: half of it would mislead. Pure: no
- * state, any context.
+ * It only tunes, so a structure that is broken costs the whole table: half of it would mislead.
+ * Pure: no state, any context.
  */
 #include "kernel/acpi/parsers.h"
 
@@ -20,7 +21,7 @@ enum hmat_type {
 #define HMAT_LOCALITY_BYTES   32
 #define HMAT_CACHE_BYTES      32
 #define HMAT_HAS_INITIATOR    0x1u
-#define HMAT_UNKNOWN          0xffffu
+#define HMAT_UNKNOWN	      0xffffu
 
 static bool read_attributes(struct acpi_hmat *hmat, const struct acpi_subtable *entry)
 {
@@ -132,7 +133,8 @@ void acpi_hmat_parse(struct acpi_info *info, const struct acpi_table *table)
 	}
 	if (MAX(MAX(hmat->attribute_count, hmat->locality_count), hmat->cache_count) >
 	    ACPI_HMAT_MAX)
-		acpi_note(&info->warnings, "HMAT: more than %u structures of a kind, the rest ignored",
+		acpi_note(&info->warnings,
+			  "HMAT: more than %u structures of a kind, the rest ignored",
 			  ACPI_HMAT_MAX);
 	hmat->present = true;
 }

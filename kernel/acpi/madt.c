@@ -1,15 +1,15 @@
 /*
  * MADT (ACPI 6.5, 5.2.12): CPUs and interrupt controllers.
  *
- * A broken entry costs itself; a length that hides where the next one begins ends the walk, and what came
- * before counts. Entries of unknown type are passed over. Pure: no state, any context.
+ * A broken entry costs itself; a length that hides where the next one begins ends the walk, and
+ * what came before counts. Entries of unknown type are passed over. Pure: no state, any context.
  */
 #include "kernel/acpi/parsers.h"
 
-#define MADT_ENTRIES     44
+#define MADT_ENTRIES	 44
 #define MADT_PCAT_COMPAT 0x1u
 
-#define MADT_CPU_ENABLED        0x1u
+#define MADT_CPU_ENABLED	0x1u
 #define MADT_CPU_ONLINE_CAPABLE 0x2u
 
 enum madt_type {
@@ -24,16 +24,20 @@ enum madt_type {
 	MADT_TYPE_COUNT,
 };
 
-/* Bytes an entry of each type needs; 0 for types that are not read. Longer ones are from the future. */
+/*
+ * Bytes an entry of each type needs; 0 for types that are not read. Longer ones are from the
+ * future.
+ */
 static const uint8_t entry_bytes[MADT_TYPE_COUNT] = {
-	[MADT_LAPIC] = 8,     [MADT_IOAPIC] = 12,        [MADT_OVERRIDE] = 10, [MADT_NMI_SOURCE] = 8,
-	[MADT_LAPIC_NMI] = 6, [MADT_LAPIC_ADDRESS] = 12, [MADT_X2APIC] = 16,   [MADT_X2APIC_NMI] = 12,
+	[MADT_LAPIC] = 8,      [MADT_IOAPIC] = 12,     [MADT_OVERRIDE] = 10,
+	[MADT_NMI_SOURCE] = 8, [MADT_LAPIC_NMI] = 6,   [MADT_LAPIC_ADDRESS] = 12,
+	[MADT_X2APIC] = 16,    [MADT_X2APIC_NMI] = 12,
 };
 
 /* What is only known, or only worth one line, at the end of the table. */
 struct madt_tally {
 	bool has_online_capable;
-	unsigned twice;        /* enabled entries that repeat an APIC id */
+	unsigned twice;	       /* enabled entries that repeat an APIC id */
 	unsigned placeholders; /* enabled entries with an id that addresses no CPU */
 	unsigned no_room;      /* I/O APICs, overrides and NMIs beyond the arrays */
 };
@@ -99,7 +103,8 @@ static void add_override(struct acpi_info *info, struct madt_tally *tally, const
 	    (override.flags & ACPI_INTI_POLARITY_MASK) == 0x2 ||
 	    (override.flags & ACPI_INTI_TRIGGER_MASK) == 0x8) {
 		acpi_note(&info->warnings,
-			  "MADT: override of bus %u IRQ %u to GSI %u, flags 0x%x, is invalid, ignored",
+			  "MADT: override of bus %u IRQ %u to GSI %u, flags 0x%x, is invalid, "
+			  "ignored",
 			  bus, override.irq, override.gsi, override.flags);
 		return;
 	}
@@ -189,7 +194,8 @@ static void note_tally(struct acpi_info *info, const struct madt_tally *tally)
 		acpi_note(&info->warnings, "MADT: %u entries repeat an APIC id, counted once each",
 			  tally->twice);
 	if (tally->placeholders)
-		acpi_note(&info->warnings, "MADT: %u enabled entries have a placeholder id, ignored",
+		acpi_note(&info->warnings,
+			  "MADT: %u enabled entries have a placeholder id, ignored",
 			  tally->placeholders);
 	if (tally->no_room)
 		acpi_note(&info->warnings,
@@ -202,7 +208,10 @@ void acpi_madt_parse(struct acpi_info *info, const struct acpi_table *table)
 	struct acpi_madt *madt = &info->madt;
 	struct acpi_subtable entry;
 	struct acpi_walk walk;
-	/* The online-capable bit was reserved before ACPI 6.3; without a FADT it is taken at its word. */
+	/*
+	 * The online-capable bit was reserved before ACPI 6.3; without a FADT it is taken at its
+	 * word.
+	 */
 	struct madt_tally tally = {
 		.has_online_capable = !info->fadt.present || info->fadt.major > 6 ||
 				      (info->fadt.major == 6 && info->fadt.minor >= 3),

@@ -1,8 +1,8 @@
 /*
  * From a source of tables to struct acpi_info: collect, then one parser after the other.
  *
- * The order is the dependencies': the FADT decides what a MADT flag means, the MADT which CPUs the SRAT
- * speaks of. The boot CPU is entered first, which makes it CPU 0. Pure: no state, any context.
+ * The order is the dependencies': the FADT decides what a MADT flag means, the MADT which CPUs the
+ * SRAT speaks of. The boot CPU is entered first, which makes it CPU 0. Pure: no state, any context.
  */
 #include "kernel/acpi/parsers.h"
 #include "kernel/acpi/root.h"
@@ -41,8 +41,9 @@ static void check_cpus(struct acpi_info *info, const struct acpi_source *source)
 	if (info->madt.present && info->enabled == 0)
 		acpi_note(&info->warnings, "MADT: no enabled CPU");
 	else if (info->madt.present && !source->bsp_known && !acpi_cpu_find(info, 0))
-		acpi_note(&info->warnings, "MADT: no enabled CPU has APIC id 0; if that is the boot CPU, "
-					   "booting adds it");
+		acpi_note(&info->warnings,
+			  "MADT: no enabled CPU has APIC id 0; if that is the boot CPU, "
+			  "booting adds it");
 	if (info->madt.present && info->madt.ioapic_count == 0)
 		acpi_note(&info->warnings, "MADT: no usable I/O APIC");
 }

@@ -1,17 +1,21 @@
 /*
- * Collecting tables. Every address comes from firmware bytes, so each is asked of map(), which may refuse;
- * a length is believed only up to ACPI_TABLE_BYTES_MAX and only as far as map() grants it. Pure, any context.
+ * Collecting tables. Every address comes from firmware bytes, so each is asked of map(), which may
+ * refuse; a length is believed only up to ACPI_TABLE_BYTES_MAX and only as far as map() grants it.
+ * Pure, any context.
  */
 #include "kernel/acpi/root.h"
 
 #include "lib/errno.h"
 #include "lib/printf.h"
 
-/* Where 5.2.5.1 says to look: the EBDA, whose segment the BIOS data area holds, and the BIOS itself. */
+/*
+ * Where 5.2.5.1 says to look: the EBDA, whose segment the BIOS data area holds, and the BIOS
+ * itself.
+ */
 #define EBDA_SEGMENT_ADDRESS 0x40e
-#define EBDA_BYTES           1024
-#define BIOS_ADDRESS         0xe0000
-#define BIOS_BYTES           0x20000
+#define EBDA_BYTES	     1024
+#define BIOS_ADDRESS	     0xe0000
+#define BIOS_BYTES	     0x20000
 
 static const char signatures[ACPI_KIND_COUNT][5] = {
 	[ACPI_MADT] = "APIC", [ACPI_FADT] = "FACP", [ACPI_HPET] = "HPET", [ACPI_SRAT] = "SRAT",
@@ -26,8 +30,8 @@ const char *acpi_kind_signature(enum acpi_kind kind)
 /* Kinds that the source's files replace, whether there is such a file or not. */
 static bool is_replaced(const struct acpi_source *source, enum acpi_kind kind)
 {
-	return source->files_replace && (kind == ACPI_MADT || kind == ACPI_SRAT ||
-					 kind == ACPI_SLIT || kind == ACPI_HMAT);
+	return source->files_replace &&
+	       (kind == ACPI_MADT || kind == ACPI_SRAT || kind == ACPI_SLIT || kind == ACPI_HMAT);
 }
 
 /* ACPI_KIND_COUNT for a table that nobody here reads. */
@@ -126,13 +130,15 @@ static bool walk_root(struct acpi_tables *tables, struct acpi_info *info,
 	for (uint32_t i = 0; i < count; i++) {
 		const uint8_t *entry = root.data + ACPI_HEADER_BYTES + (size_t)i * width;
 
-		add_at(tables, info, source,
-		       width == 8 ? acpi_read64(entry) : acpi_read32(entry));
+		add_at(tables, info, source, width == 8 ? acpi_read64(entry) : acpi_read32(entry));
 	}
 	return true;
 }
 
-/* Keep `found` if it beats what is there: a sound one always, one with a broken second part before none. */
+/*
+ * Keep `found` if it beats what is there: a sound one always, one with a broken second part before
+ * none.
+ */
 static void keep_better(struct acpi_rsdp *best, int *result, const struct acpi_rsdp *found,
 			int error)
 {
@@ -146,24 +152,28 @@ static void scan_at(struct acpi_rsdp *best, int *result, const struct acpi_sourc
 		    uint64_t phys, size_t bytes)
 {
 	const void *data = source->map(source->context, phys, bytes);
-	struct acpi_rsdp found;
+	struct acpi_rsdp found = {0};
+	int error;
 
-	if (data && *result != 0)
-		keep_better(best, result, &found, acpi_rsdp_scan(&found, data, bytes));
+	if (!data || *result == 0)
+		return;
+	error = acpi_rsdp_scan(&found, data, bytes);
+	keep_better(best, result, &found, error);
 }
 
 /* 0, -EBADMSG for one that only its first part vouches for, or -ENOENT. */
 static int find_rsdp(struct acpi_rsdp *out, struct acpi_info *info,
 		     const struct acpi_source *source)
 {
+	struct acpi_rsdp given = {0};
 	const uint8_t *segment;
-	struct acpi_rsdp found;
 	int result = -ENOENT;
 	const char *why;
 
 	if (source->rsdp) {
-		keep_better(out, &result, &found,
-			    acpi_rsdp_parse(&found, source->rsdp, source->rsdp_bytes, &why));
+		int error = acpi_rsdp_parse(&given, source->rsdp, source->rsdp_bytes, &why);
+
+		keep_better(out, &result, &given, error);
 		if (result == 0)
 			return 0;
 		acpi_note(&info->warnings, "%s; searching for another", why);
@@ -218,8 +228,9 @@ static void add_file(struct acpi_tables *tables, struct acpi_info *info,
 	if (kind == ACPI_KIND_COUNT) {
 		if (acpi_table_length(file->data) > file->bytes ||
 		    acpi_table_length(file->data) < 8)
-			acpi_note(&info->errors, "%s: not an ACPI table (length field %u, %zu bytes)",
-				  file->name, acpi_table_length(file->data), file->bytes);
+			acpi_note(&info->errors,
+				  "%s: not an ACPI table (length field %u, %zu bytes)", file->name,
+				  acpi_table_length(file->data), file->bytes);
 		return;
 	}
 	add_table(tables, info, kind, file->name, file->data, file->bytes);

@@ -1,7 +1,8 @@
 /*
  * Collect the tables that FangaOS reads: from the RSDP through XSDT or RSDT, and from files.
  *
- * Of two tables with one signature the first sound one counts. Any other table is skipped unread. Pure.
+ * Of two tables with one signature the first sound one counts. Any other table is skipped unread.
+ * Pure.
  */
 #ifndef KERNEL_ACPI_ROOT_H
 #define KERNEL_ACPI_ROOT_H
@@ -35,8 +36,8 @@ struct acpi_tables {
 const char *acpi_kind_signature(enum acpi_kind kind);
 
 /*
- * Add the tables of the source's RSDP (given, or found where 5.2.5.1 says), less those that files replace.
- * What is broken is noted in `info`: a MADT as an error, the rest as warnings.
+ * Add the tables of the source's RSDP (given, or found where 5.2.5.1 says), less those that files
+ * replace. What is broken is noted in `info`: a MADT as an error, the rest as warnings.
  */
 void acpi_root_collect(struct acpi_tables *tables, struct acpi_info *info,
 		       const struct acpi_source *source);

@@ -1,8 +1,9 @@
 /*
  * \_S5_ (ACPI 6.5, 7.4.2.6): a search of the AML for the one package that power-off needs.
  *
- * Not an interpreter: it knows the encoding of Name (\_S5, Package {integer, integer, ...}) (chapter 20)
- * and takes the first place where the bytes mean just that. Pure: no state, any context.
+ * Not an interpreter: it knows the encoding of Name (\_S5, Package {integer, integer, ...})
+ * (chapter 20) and takes the first place where the bytes mean just that. Pure: no state, any
+ * context.
  */
 #include "kernel/acpi/table.h"
 
@@ -99,8 +100,8 @@ int acpi_find_s5(struct acpi_s5 *out, const void *table, size_t bytes)
 
 	for (size_t at = ACPI_HEADER_BYTES + 1; at + 4 <= bytes; at++) {
 		struct aml_cursor cursor = {p + at + 4, bytes - at - 4};
-		bool is_name = p[at - 1] == AML_NAME ||
-			       (p[at - 1] == '\\' && p[at - 2] == AML_NAME);
+		bool is_name =
+			p[at - 1] == AML_NAME || (p[at - 1] == '\\' && p[at - 2] == AML_NAME);
 
 		if (p[at] != '_' || !is_name || memcmp(p + at, "_S5_", 4) != 0)
 			continue;

@@ -1,8 +1,9 @@
 /*
  * SLIT (ACPI 6.5, 5.2.17): an N x N matrix of distances, trusted whole or not at all.
  *
- * N is a 64-bit number from outside: it is compared with the square root of the table's size before it
- * takes part in any product. Asymmetry and 255 (unreachable) are legal. Pure: no state, any context.
+ * N is a 64-bit number from outside: it is compared with the square root of the table's size before
+ * it takes part in any product. Asymmetry and 255 (unreachable) are legal. Pure: no state, any
+ * context.
  */
 #include "kernel/acpi/parsers.h"
 
@@ -11,7 +12,7 @@
 
 /* No N whose square fits into ACPI_TABLE_BYTES_MAX is larger. */
 #define SLIT_N_MAX 2048
-_Static_assert((uint64_t)SLIT_N_MAX * SLIT_N_MAX >= ACPI_TABLE_BYTES_MAX, "limit of N");
+_Static_assert((uint64_t)SLIT_N_MAX *SLIT_N_MAX >= ACPI_TABLE_BYTES_MAX, "limit of N");
 
 #define SLIT_LOCAL 10
 
@@ -44,10 +45,11 @@ void acpi_slit_parse(struct acpi_info *info, const struct acpi_table *table)
 			if (from == to ? distance == SLIT_LOCAL : distance > SLIT_LOCAL)
 				continue;
 			acpi_note(&info->warnings,
-				  "SLIT: distance %u from domain %u to %u is impossible, table ignored",
+				  "SLIT: distance %u from domain %u to %u is impossible, table "
+				  "ignored",
 				  distance, (unsigned)from, (unsigned)to);
 			reject(info);
-		return;
+			return;
 		}
 	}
 	if (n * n < table->bytes - SLIT_MATRIX)

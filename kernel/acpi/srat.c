@@ -1,18 +1,18 @@
 /*
  * SRAT (ACPI 6.5, 5.2.16): which proximity domain each CPU and each range of memory belongs to.
  *
- * Two passes: the first decides whether the table can be believed, the second takes it over. A map that
- * may lack memory is worse than none, so anything that could hide a memory entry rejects the table; a CPU
- * entry that is broken costs only itself. Pure: no state, any context.
+ * Two passes: the first decides whether the table can be believed, the second takes it over. A map
+ * that may lack memory is worse than none, so anything that could hide a memory entry rejects the
+ * table; a CPU entry that is broken costs only itself. Pure: no state, any context.
  */
 #include "kernel/acpi/parsers.h"
 
 #include "lib/bitmap.h"
 #include "lib/errno.h"
 
-#define SRAT_ENTRIES      48
-#define SRAT_ENABLED      0x1u
-#define SRAT_HOTPLUG      0x2u
+#define SRAT_ENTRIES	  48
+#define SRAT_ENABLED	  0x1u
+#define SRAT_HOTPLUG	  0x2u
 #define SRAT_NONVOLATILE  0x4u
 #define SRAT_MEMORY_BYTES 40
 
@@ -35,10 +35,10 @@ static const uint8_t entry_bytes[SRAT_TYPE_COUNT] = {
 /* State of the second pass. */
 struct srat_reader {
 	struct acpi_info *info;
-	bool add_cpus;    /* CPUs of this table are the machine's */
-	bool wide;        /* proximity domains have 32 bits, not 8 (revision 2 on) */
+	bool add_cpus;	  /* CPUs of this table are the machine's */
+	bool wide;	  /* proximity domains have 32 bits, not 8 (revision 2 on) */
 	unsigned unknown; /* enabled CPUs that no MADT lists */
-	unsigned twice;   /* CPUs in a second domain */
+	unsigned twice;	  /* CPUs in a second domain */
 	unsigned no_room; /* ranges beyond the array */
 };
 
@@ -73,8 +73,8 @@ static void read_cpu(struct srat_reader *reader, uint32_t apic_id, uint32_t pxm,
 }
 
 /*
- * Insert into the sorted, disjoint list, joining what touches in the same domain. -EEXIST if another
- * domain has part of it already, -ENOSPC if the list is full; the list is then unchanged.
+ * Insert into the sorted, disjoint list, joining what touches in the same domain. -EEXIST if
+ * another domain has part of it already, -ENOSPC if the list is full; the list is then unchanged.
  */
 static int insert_range(struct acpi_srat *srat, struct acpi_range add)
 {
@@ -176,8 +176,8 @@ static void read_entry(struct srat_reader *reader, const struct acpi_subtable *e
 }
 
 /*
- * Whether a memory entry may begin in the part of the table that cannot be walked. Seen in the field: a Dell
- * Precision 5810 with an all-zero entry amid its CPUs, all memory before it.
+ * Whether a memory entry may begin in the part of the table that cannot be walked. Seen in the
+ * field: a Dell Precision 5810 with an all-zero entry amid its CPUs, all memory before it.
  */
 static bool may_hide_memory(const struct acpi_table *table, uint32_t offset)
 {

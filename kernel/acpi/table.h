@@ -1,9 +1,10 @@
 /*
  * The one bounds-checked reader of ACPI tables.
  *
- * A struct acpi_table is a promise: `data` has `bytes` readable bytes, at least a header, and its length
- * field and checksum were right when it was opened. All other access goes through a subtable walk, which
- * hands out nothing that does not lie wholly inside the table. Pure: no state, any context.
+ * A struct acpi_table is a promise: `data` has `bytes` readable bytes, at least a header, and its
+ * length field and checksum were right when it was opened. All other access goes through a subtable
+ * walk, which hands out nothing that does not lie wholly inside the table. Pure: no state, any
+ * context.
  */
 #ifndef KERNEL_ACPI_TABLE_H
 #define KERNEL_ACPI_TABLE_H
@@ -84,10 +85,10 @@ enum acpi_walk_form {
 
 /* Why a walk ended. */
 enum acpi_walk_end {
-	ACPI_WALK_ON,       /* it has not */
+	ACPI_WALK_ON,	    /* it has not */
 	ACPI_WALK_COMPLETE, /* at the end of the table */
 	ACPI_WALK_SHORT,    /* a length smaller than its own header, zero included: no way on */
-	ACPI_WALK_LONG,     /* a length past the end of the table */
+	ACPI_WALK_LONG,	    /* a length past the end of the table */
 };
 
 struct acpi_walk {

@@ -1,6 +1,6 @@
 /*
- * Distances between nodes: a validated SLIT, indexed by the firmware's domain numbers, or 10 and 20 where it
- * says nothing. Pure: no state of its own.
+ * Distances between nodes: a validated SLIT, indexed by the firmware's domain numbers, or 10 and 20
+ * where it says nothing. Pure: no state of its own.
  */
 #include "kernel/numa/topology.h"
 

@@ -1,15 +1,14 @@
 /*
  * Which node each byte of RAM belongs to: the SRAT's ranges laid over the memory map.
  *
- * Pieces come out in address order: a covered piece belongs to its range's node, an uncovered one to the
- * node of the nearest range. Every piece inside a span of RAM that has any range touches one, so pieces that
- * remain after joining number at most ranges + spans. Pure: no state of its own.
+ * Pieces come out in address order: a covered piece belongs to its range's node, an uncovered one
+ * to the node of the nearest range. Every piece inside a span of RAM that has any range touches
+ * one, so pieces that remain after joining number at most ranges + spans. Pure: no state of its
+ * own.
  */
 #include "kernel/numa/topology.h"
 
 #include "lib/errno.h"
-
-_Static_assert(NUMA_RANGE_MAX >= ACPI_RANGE_MAX + NUMA_SPAN_MAX, "every piece has a place");
 
 /* Walk over RAM and ranges together, both sorted. */
 struct cut {
@@ -17,10 +16,10 @@ struct cut {
 	const struct acpi_srat *srat;
 	const struct numa_span *ram;
 	unsigned ram_count;
-	unsigned span;   /* current one */
-	unsigned range;  /* first that ends above `at` */
-	uint64_t at;     /* RAM of the span below this has been handed out */
-	int before;      /* node of the last kept range below `at`, or -1 */
+	unsigned span;	/* current one */
+	unsigned range; /* first that ends above `at` */
+	uint64_t at;	/* RAM of the span below this has been handed out */
+	int before;	/* node of the last kept range below `at`, or -1 */
 	uint64_t before_end;
 };
 
@@ -53,7 +52,10 @@ static const struct acpi_range *current_range(struct cut *cut)
 	return NULL;
 }
 
-/* The node nearest to the hole [base, end) between the range before it and `after`; the lower one of equals. */
+/*
+ * The node nearest to the hole [base, end) between the range before it and `after`; the lower one
+ * of equals.
+ */
 static unsigned nearest(const struct cut *cut, uint64_t base, uint64_t end,
 			const struct acpi_range *after)
 {
@@ -133,7 +135,8 @@ static void note_uncovered(struct numa_topology *t, const struct acpi_info *info
 	}
 	if (bytes)
 		acpi_note(&t->warnings,
-			  "SRAT: %llu KiB of RAM from 0x%llx on are in no domain: given to the nearest node",
+			  "SRAT: %llu KiB of RAM from 0x%llx on are in no domain: given to the "
+			  "nearest node",
 			  (unsigned long long)(bytes + 1023) / 1024, (unsigned long long)first);
 }
 

@@ -1,9 +1,9 @@
 /*
  * Nodes: found in the SRAT's domains, numbered densely, each with its CPUs.
  *
- * Invariant after numa_init(): every CPU is in just one node, and on the machine so is every byte of usable
- * RAM. Any table that cannot be believed leads to one flat node, never to a missing CPU or page. Locks: none,
- * see numa.h. Pure: compiles for the host.
+ * Invariant after numa_init(): every CPU is in just one node, and on the machine so is every byte
+ * of usable RAM. Any table that cannot be believed leads to one flat node, never to a missing CPU
+ * or page. Locks: none, see numa.h. Pure: compiles for the host.
  */
 #include "kernel/numa/topology.h"
 
@@ -22,7 +22,10 @@ int numa_find_pxm(const struct numa_topology *t, uint32_t pxm)
 	return -ENOENT;
 }
 
-/* The smallest domain of an enabled CPU or memory range that is at least `from`; false if there is none. */
+/*
+ * The smallest domain of an enabled CPU or memory range that is at least `from`; false if there is
+ * none.
+ */
 static bool next_domain(const struct acpi_info *info, uint64_t from, uint32_t *pxm)
 {
 	uint64_t best = UINT64_MAX;
@@ -77,7 +80,10 @@ static const char *why_flat(const struct acpi_info *info)
 	return "there is no SRAT";
 }
 
-/* A running machine always has a node; tables on the host have one if they speak of CPUs or nodes at all. */
+/*
+ * A running machine always has a node; tables on the host have one if they speak of CPUs or nodes
+ * at all.
+ */
 static bool wants_node(const struct acpi_info *info, const struct numa_span *ram)
 {
 	return ram || info->cpu_count || info->madt.present || info->srat.rejected ||
@@ -102,7 +108,8 @@ static void place_cpus(struct numa_topology *t, const struct acpi_info *info)
 		t->nodes[node].cpu_count++;
 	}
 	if (strays && !t->flat_reason)
-		acpi_note(&t->warnings, "%u CPUs are in no node that is kept: put into node 0", strays);
+		acpi_note(&t->warnings, "%u CPUs are in no node that is kept: put into node 0",
+			  strays);
 }
 
 static int check_spans(const struct numa_span *ram, unsigned count)

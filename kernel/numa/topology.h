@@ -1,5 +1,6 @@
 /*
- * The topology as numa/ itself sees it. Written only by numa_init() (and numa_assign_cpu()); see numa.h.
+ * The topology as numa/ itself sees it. Written only by numa_init() (and numa_assign_cpu()); see
+ * numa.h.
  */
 #ifndef KERNEL_NUMA_TOPOLOGY_H
 #define KERNEL_NUMA_TOPOLOGY_H

@@ -1,6 +1,6 @@
 /*
- * JSON of CPUs, nodes and firmware; see topology_json.h. The schema is the project's contract with the
- * people who read run.json: keys are added, never renamed. Pure: no state.
+ * JSON of CPUs, nodes and firmware; see topology_json.h. The schema is the project's contract with
+ * the people who read run.json: keys are added, never renamed. Pure: no state.
  */
 #include "kernel/numa/topology_json.h"
 

@@ -1,8 +1,9 @@
 /*
- * CPUs, nodes and firmware as JSON: the first three keys of run.json and of `fanga topology --json`.
+ * CPUs, nodes and firmware as JSON: the first three keys of run.json and of `fanga topology
+ * --json`.
  *
- * Each call writes members into the object or array that the caller has open. Errors are latched in the
- * writer (see lib/json.h). Read-only towards the topology; any context the sink allows.
+ * Each call writes members into the object or array that the caller has open. Errors are latched in
+ * the writer (see lib/json.h). Read-only towards the topology; any context the sink allows.
  */
 #ifndef KERNEL_NUMA_TOPOLOGY_JSON_H
 #define KERNEL_NUMA_TOPOLOGY_JSON_H
@@ -22,7 +23,7 @@ enum topology_bsp {
 void topology_json_cpu(struct json *json, unsigned cpu, uint32_t apic_id, enum topology_bsp bsp,
 		       const char *state);
 
-/* The array "nodes"; `key` names it as a member, NULL makes it a value of its own (here and below). */
+/* The array "nodes", as member `key`; a value of its own if that is NULL, here and below. */
 void topology_json_nodes(struct json *json, const char *key);
 
 /* The object "firmware", with all warnings of parsing and of building the topology. */

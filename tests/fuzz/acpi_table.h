@@ -1,6 +1,6 @@
 /*
- * For fuzz targets of one table: the fuzzer's bytes become the body of a table whose header is sound, so that
- * they reach the parser behind it.
+ * For fuzz targets of one table: the fuzzer's bytes become the body of a table whose header is
+ * sound, so that they reach the parser behind it.
  */
 #pragma once
 

@@ -10,9 +10,9 @@ static void read_all(const struct acpi_hmat_locality *locality)
 
 	for (uint32_t from = 0; from < locality->initiator_count && from < 8; from++)
 		for (uint32_t to = 0; to < locality->target_count && to < 8; to++)
-			found |= acpi_hmat_value(locality,
-						 acpi_read32(locality->initiators + 4 * (size_t)from),
-						 acpi_read32(locality->targets + 4 * (size_t)to), &value);
+			found |= acpi_hmat_value(
+				locality, acpi_read32(locality->initiators + 4 * (size_t)from),
+				acpi_read32(locality->targets + 4 * (size_t)to), &value);
 	require(found <= 0);
 }
 

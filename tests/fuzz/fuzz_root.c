@@ -1,8 +1,11 @@
-// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c kernel/acpi/s5.c kernel/acpi/table.c kernel/acpi/cpus.c lib/printf.c
+// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/parse.c kernel/acpi/madt.c
+// sources: kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c
+// sources: kernel/acpi/hmat.c kernel/acpi/s5.c kernel/acpi/table.c kernel/acpi/cpus.c lib/printf.c
 // options: -max_len=2048
 /*
- * From the RSDP on: the fuzzer's bytes are physical memory from 0 on, with the EBDA's segment at 0x40e and
- * nothing where a BIOS would be. Checksums can be put right on request, for the fuzzer cannot guess them.
+ * From the RSDP on: the fuzzer's bytes are physical memory from 0 on, with the EBDA's segment at
+ * 0x40e and nothing where a BIOS would be. Checksums can be put right on request, for the fuzzer
+ * cannot guess them.
  */
 #include "tests/fuzz/acpi_table.h"
 

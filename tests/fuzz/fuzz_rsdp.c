@@ -1,6 +1,9 @@
 // sources: kernel/acpi/rsdp.c kernel/acpi/table.c
 // options: -max_len=256
-/* RSDP: the search over any memory. Bytes 8 and 32 of a first one are set so that its checksums are right. */
+/*
+ * RSDP: the search over any memory. Bytes 8 and 32 of a first one are set so that its checksums are
+ * right.
+ */
 #include <stdlib.h>
 #include <string.h>
 

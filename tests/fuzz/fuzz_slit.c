@@ -1,4 +1,5 @@
-// sources: kernel/acpi/slit.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c kernel/acpi/table.c kernel/acpi/cpus.c
+// sources: kernel/acpi/slit.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c
+// sources: kernel/acpi/table.c kernel/acpi/cpus.c
 // options: -max_len=1024
 /* SLIT: an accepted matrix lies in the table and is one that can be true, in the nodes as well. */
 #include "tests/fuzz/acpi_table.h"

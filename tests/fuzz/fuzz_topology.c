@@ -1,9 +1,12 @@
-// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c kernel/acpi/table.c kernel/acpi/cpus.c lib/printf.c
+// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/parse.c kernel/acpi/madt.c
+// sources: kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c
+// sources: kernel/acpi/hmat.c kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c
+// sources: kernel/numa/distance.c kernel/acpi/table.c kernel/acpi/cpus.c lib/printf.c
 // options: -max_len=4096
 /*
- * A machine of four tables and a memory map, all the fuzzer's: every CPU and every byte of RAM ends up in
- * one node. Input: flags, then for each of MADT, SRAT, SLIT, HMAT a 16-bit length and that many bytes of body, then
- * pairs of 16-bit numbers that space out RAM.
+ * A machine of four tables and a memory map, all the fuzzer's: every CPU and every byte of RAM ends
+ * up in one node. Input: flags, then for each of MADT, SRAT, SLIT, HMAT a 16-bit length and that
+ * many bytes of body, then pairs of 16-bit numbers that space out RAM.
  */
 #include "tests/fuzz/acpi_table.h"
 
@@ -74,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, size};
 	uint16_t flags = take16(&input);
 	struct acpi_file files[4];
-	struct acpi_source source = {.files = files, .bsp_known = flags & 1, .bsp_apic_id = flags >> 8};
+	struct acpi_source source = {
+		.files = files, .bsp_known = flags & 1, .bsp_apic_id = flags >> 8};
 	uint64_t at = 0, total = 0;
 	unsigned spans = 0;
 

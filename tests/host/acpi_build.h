@@ -1,6 +1,6 @@
 /*
- * Builds ACPI tables byte by byte for tests, sound unless the test breaks them on purpose, and holds the
- * one big result they are parsed into.
+ * Builds ACPI tables byte by byte for tests, sound unless the test breaks them on purpose, and
+ * holds the one big result they are parsed into.
  */
 #pragma once
 
@@ -87,7 +87,10 @@ static inline void build_end(struct build *b)
 	build_checksum(b);
 }
 
-/* The table as parsers get it, in a buffer of its exact size so that a sanitizer sees a read past it. */
+/*
+ * The table as parsers get it, in a buffer of its exact size so that a sanitizer sees a read past
+ * it.
+ */
 static inline struct acpi_table build_open(const struct build *b)
 {
 	static uint8_t *exact;
@@ -160,7 +163,7 @@ static inline void madt_lapic_nmi(struct build *b, uint8_t uid, uint16_t flags, 
 }
 
 /* SRAT and its entries. */
-#define SRAT_ON      1u
+#define SRAT_ON	     1u
 #define SRAT_HOTPLUG 2u
 
 static inline void srat_begin(struct build *b, uint8_t revision)

@@ -1,6 +1,6 @@
 /*
- * Physical memory for tests that walk tables from the RSDP: a few regions, each in a buffer of its exact size, and
- * nothing in between.
+ * Physical memory for tests that walk tables from the RSDP: a few regions, each in a buffer of its
+ * exact size, and nothing in between.
  */
 #pragma once
 

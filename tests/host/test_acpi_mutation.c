@@ -1,8 +1,12 @@
-// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c kernel/numa/topology_json.c lib/json.c lib/printf.c lib/cpumask.c
+// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c
+// sources: kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c
+// sources: kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c
+// sources: kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c
+// sources: kernel/numa/topology_json.c lib/json.c lib/printf.c lib/cpumask.c
 /*
- * A good set of tables with one byte changed (to every value) or cut at every length, with and without the
- * checksum put right: the result is sound each time, at boot and on the host, and no byte outside is read
- * (buffers have their exact size, under ASan).
+ * A good set of tables with one byte changed (to every value) or cut at every length, with and
+ * without the checksum put right: the result is sound each time, at boot and on the host, and no
+ * byte outside is read (buffers have their exact size, under ASan).
  */
 #include "tests/host/acpi_build.h"
 

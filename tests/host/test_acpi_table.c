@@ -134,10 +134,10 @@ static void wide_walks(void **state)
 		unsigned seen;
 		enum acpi_walk_end end;
 	} cases[] = {
-		{8, 2, ACPI_WALK_COMPLETE},        {16, 1, ACPI_WALK_COMPLETE},
-		{0, 0, ACPI_WALK_SHORT},           {7, 0, ACPI_WALK_SHORT},
-		{17, 0, ACPI_WALK_LONG},           {0x7fffffff, 0, ACPI_WALK_LONG},
-		{0xffffffff, 0, ACPI_WALK_LONG},   {12, 1, ACPI_WALK_LONG},
+		{8, 2, ACPI_WALK_COMPLETE},	 {16, 1, ACPI_WALK_COMPLETE},
+		{0, 0, ACPI_WALK_SHORT},	 {7, 0, ACPI_WALK_SHORT},
+		{17, 0, ACPI_WALK_LONG},	 {0x7fffffff, 0, ACPI_WALK_LONG},
+		{0xffffffff, 0, ACPI_WALK_LONG}, {12, 1, ACPI_WALK_LONG},
 	};
 
 	(void)state;

@@ -1,4 +1,5 @@
-// sources: kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/s5.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c
+// sources: kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/s5.c kernel/acpi/table.c
+// sources: kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c
 /* FADT, HPET and the search for \_S5_: what power-off, reset and clocks need from the firmware. */
 #include "tests/host/acpi_build.h"
 
@@ -189,8 +190,7 @@ static int find_s5(struct acpi_s5 *s5, const uint8_t *aml, unsigned bytes)
 	return acpi_find_s5(s5, table.data, table.bytes);
 }
 
-#define S5(...) \
-	(const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
+#define S5(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
 static void s5_forms(void **state)
 {
@@ -202,8 +202,8 @@ static void s5_forms(void **state)
 	assert_true(s5.present);
 	assert_int_equal(s5.slp_typ_a, 0);
 	/* Most boards: \_S5_, byte constants, two of them. */
-	assert_int_equal(find_s5(&s5, S5(1, 2, 8, '\\', '_', 'S', '5', '_', 0x12, 8, 4, 0x0a, 5, 0x0a, 6,
-				       0, 0)),
+	assert_int_equal(find_s5(&s5, S5(1, 2, 8, '\\', '_', 'S', '5', '_', 0x12, 8, 4, 0x0a, 5,
+					 0x0a, 6, 0, 0)),
 			 0);
 	assert_int_equal(s5.slp_typ_a, 5);
 	assert_int_equal(s5.slp_typ_b, 6);
@@ -211,8 +211,8 @@ static void s5_forms(void **state)
 	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 0x46, 0, 1, 0x0b, 7, 0)), 0);
 	assert_int_equal(s5.slp_typ_a, 7);
 	assert_int_equal(s5.slp_typ_b, 7);
-	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 0x0e, 2, 0x0c, 1, 2, 3, 4, 0x0e, 2,
-				       0, 0, 0, 0, 0, 0, 0)),
+	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 0x0e, 2, 0x0c, 1, 2, 3, 4,
+					 0x0e, 2, 0, 0, 0, 0, 0, 0, 0)),
 			 0);
 	assert_int_equal(s5.slp_typ_b, 2);
 	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 4, 2, 0xff, 1)), 0);
@@ -230,13 +230,15 @@ static void s5_absent(void **state)
 		assert_int_equal(find_s5(&s5, good, bytes), -ENOENT);
 	assert_int_equal(find_s5(&s5, good, sizeof(good)), 0);
 	/* Not a name: a reference, a method, an empty package, a package of something else. */
-	assert_int_equal(find_s5(&s5, S5(0x70, '_', 'S', '5', '_', 0x12, 6, 4, 0, 0, 0, 0)), -ENOENT);
+	assert_int_equal(find_s5(&s5, S5(0x70, '_', 'S', '5', '_', 0x12, 6, 4, 0, 0, 0, 0)),
+			 -ENOENT);
 	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x11, 6, 4, 0, 0, 0, 0)), -ENOENT);
 	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 2, 0, 0, 0)), -ENOENT);
-	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 6, 4, 0x0d, 'x', 0, 0)), -ENOENT);
+	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 6, 4, 0x0d, 'x', 0, 0)),
+			 -ENOENT);
 	/* The next place is tried. */
-	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 2, 0, 8, '_', 'S', '5', '_', 0x12,
-				       4, 2, 1, 1)),
+	assert_int_equal(find_s5(&s5, S5(8, '_', 'S', '5', '_', 0x12, 2, 0, 8, '_', 'S', '5', '_',
+					 0x12, 4, 2, 1, 1)),
 			 0);
 }
 

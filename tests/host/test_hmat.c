@@ -1,4 +1,5 @@
-// sources: kernel/acpi/hmat.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c
+// sources: kernel/acpi/hmat.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c
+// sources: lib/printf.c
 /* HMAT: the three structures, sizes that come from outside, and rejection as a whole. */
 #include "tests/host/acpi_build.h"
 
@@ -20,7 +21,10 @@ static void attributes(uint32_t initiator, uint32_t memory, uint16_t flags)
 	put_zeros(&b, 20);
 }
 
-/* Latency of 2 initiators (5, 6) to 2 targets (7, 8), entries 1..4, in units of 100; offset of the structure. */
+/*
+ * Latency of 2 initiators (5, 6) to 2 targets (7, 8), entries 1..4, in units of 100; offset of the
+ * structure.
+ */
 static uint32_t locality(void)
 {
 	uint32_t at = b.length;
@@ -73,8 +77,8 @@ static void assert_rejected(const char *why)
 {
 	assert_false(info.hmat.present);
 	assert_true(info.hmat.rejected);
-	assert_int_equal(info.hmat.attribute_count + info.hmat.locality_count + info.hmat.cache_count,
-			 0);
+	assert_int_equal(
+		info.hmat.attribute_count + info.hmat.locality_count + info.hmat.cache_count, 0);
 	assert_warned(why);
 }
 
@@ -117,7 +121,7 @@ static void unknown_values(void **state)
 	(void)state;
 	begin();
 	at = locality();
-	b.bytes[at + 48] = 0;    /* entry 5 to 7: nothing there */
+	b.bytes[at + 48] = 0;	 /* entry 5 to 7: nothing there */
 	b.bytes[at + 50] = 0xff; /* entry 5 to 8: unknown */
 	b.bytes[at + 51] = 0xff;
 	parse();
@@ -145,8 +149,14 @@ static void structure_lengths(void **state)
 static void locality_counts(void **state)
 {
 	static const uint32_t counts[][2] = {
-		{3, 2}, {2, 3}, {0xffffffff, 2}, {2, 0xffffffff}, {0xffffffff, 0xffffffff},
-		{0x80000000, 2}, {0x40000000, 0x40000000}, {56, 56},
+		{3, 2},
+		{2, 3},
+		{0xffffffff, 2},
+		{2, 0xffffffff},
+		{0xffffffff, 0xffffffff},
+		{0x80000000, 2},
+		{0x40000000, 0x40000000},
+		{56, 56},
 	};
 
 	(void)state;

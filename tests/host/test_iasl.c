@@ -1,7 +1,12 @@
-// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c tools/acpi_files.c lib/printf.c
+// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c
+// sources: kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c
+// sources: kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c
+// sources: kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c
+// sources: tools/acpi_files.c lib/printf.c
 /*
- * The sources in tests/host/fixtures, compiled by iasl into one machine: an encoder that is not ours must agree with
- * our parsers on every field. Skipped aloud where there is no iasl (package acpica-tools).
+ * The sources in tests/host/fixtures, compiled by iasl into one machine: an encoder that is not
+ * ours must agree with our parsers on every field. Skipped aloud where there is no iasl (package
+ * acpica-tools).
  */
 #include "tests/host/acpi_build.h"
 
@@ -27,7 +32,8 @@ static int compile(void **state)
 	has_iasl = true;
 	if (system("d=build/tests/iasl && rm -rf $d && mkdir -p $d && "
 		   "for f in tests/host/fixtures/*.asl; do "
-		   "iasl -p $d/$(basename $f .asl) $f >$d/log 2>&1 || { tail -3 $d/log; exit 1; }; done") != 0)
+		   "iasl -p $d/$(basename $f .asl) $f >$d/log 2>&1 || { tail -3 $d/log; exit 1; }; "
+		   "done") != 0)
 		return -1;
 	if (acpi_files_load(&files, "build/tests/iasl", reason, sizeof(reason)) != 0) {
 		print_error("%s\n", reason);
@@ -187,9 +193,12 @@ static void s5(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_sound), cmocka_unit_test(madt),
-		cmocka_unit_test(srat_and_nodes), cmocka_unit_test(slit),
-		cmocka_unit_test(hmat),      cmocka_unit_test(fadt_and_hpet),
+		cmocka_unit_test(all_sound),
+		cmocka_unit_test(madt),
+		cmocka_unit_test(srat_and_nodes),
+		cmocka_unit_test(slit),
+		cmocka_unit_test(hmat),
+		cmocka_unit_test(fadt_and_hpet),
 		cmocka_unit_test(s5),
 	};
 

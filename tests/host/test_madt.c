@@ -1,8 +1,7 @@
-// sources: kernel/acpi/madt.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c
+// sources: kernel/acpi/madt.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c
+// sources: lib/printf.c
 /* MADT: which entries are CPUs, what is tolerated, and what a broken entry costs. */
 #include "tests/host/acpi_build.h"
-
-
 
 static struct build b;
 
@@ -217,9 +216,9 @@ static void overrides(void **state)
 		uint16_t flags;
 		bool is_valid;
 	} cases[] = {
-		{0, 0, 2, 0, true},        {0, 15, 23, 0xf, true},  {0, 16, 16, 0, false},
-		{0, 255, 1, 0, false},     {7, 0, 2, 0, false},     {0, 1, 0xffffffff, 0, false},
-		{0, 1, 1, 0x2, false},     {0, 1, 1, 0x8, false},   {0, 1, 1, 0xfff0, true},
+		{0, 0, 2, 0, true},    {0, 15, 23, 0xf, true}, {0, 16, 16, 0, false},
+		{0, 255, 1, 0, false}, {7, 0, 2, 0, false},    {0, 1, 0xffffffff, 0, false},
+		{0, 1, 1, 0x2, false}, {0, 1, 1, 0x8, false},  {0, 1, 1, 0xfff0, true},
 	};
 
 	(void)state;

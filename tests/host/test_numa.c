@@ -1,4 +1,6 @@
-// sources: kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c kernel/numa/topology_json.c kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c lib/json.c
+// sources: kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c
+// sources: kernel/numa/topology_json.c kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c
+// sources: lib/json.c
 /* Nodes from tables: numbering, memory over the memory map, distances, and the flat node. */
 #include "tests/host/acpi_build.h"
 
@@ -153,7 +155,10 @@ static void memory_cut_by_the_map(void **state)
 {
 	/* QEMU's: SRAT without 0xa0000-0xfffff, memory map with holes of its own. */
 	static const struct numa_span ram[] = {
-		{0, 0x9fc00}, {0xc0000, 0x8000}, {MIB, 126 * MIB}, {1ull << 32, 16 * MIB},
+		{0, 0x9fc00},
+		{0xc0000, 0x8000},
+		{MIB, 126 * MIB},
+		{1ull << 32, 16 * MIB},
 	};
 
 	(void)state;
@@ -314,7 +319,10 @@ static void assigning(void **state)
 	assert_null(numa_get_range(0));
 }
 
-/* Random maps and tables: each byte of RAM is in one node, in order, and no piece is lost or invented. */
+/*
+ * Random maps and tables: each byte of RAM is in one node, in order, and no piece is lost or
+ * invented.
+ */
 static void every_byte_has_one_node(void **state)
 {
 	static struct numa_span ram[NUMA_SPAN_MAX];
@@ -367,8 +375,11 @@ static void every_byte_has_one_node(void **state)
 				for (unsigned k = 0; k < info.srat.range_count; k++)
 					if (p >= info.srat.ranges[k].base &&
 					    p < info.srat.ranges[k].end)
-						assert_true(numa_node_for_pxm(info.srat.ranges[k].pxm) < 0 ||
-							    numa_node_for_pxm(info.srat.ranges[k].pxm) == node);
+						assert_true(
+							numa_node_for_pxm(info.srat.ranges[k].pxm) <
+								0 ||
+							numa_node_for_pxm(
+								info.srat.ranges[k].pxm) == node);
 			}
 	}
 }
@@ -419,7 +430,8 @@ static void json(void **state)
 		text,
 		"{\"cpus\":[{\"cpu\":0,\"apic_id\":8,\"node\":1,\"bsp\":true,\"state\":\"online\"},"
 		"{\"cpu\":1,\"apic_id\":9,\"node\":0,\"bsp\":null,\"state\":\"enabled\"}],"
-		"\"nodes\":[{\"node\":0,\"pxm\":0,\"cpus\":[1],\"memory\":[{\"base\":0,\"length\":1048576}],"
+		"\"nodes\":[{\"node\":0,\"pxm\":0,\"cpus\":[1],\"memory\":[{\"base\":0,\"length\":"
+		"1048576}],"
 		"\"distances\":[10,20]},{\"node\":1,\"pxm\":1,\"cpus\":[0],\"memory\":[],"
 		"\"distances\":[20,10]}],"
 		"\"firmware\":{\"enabled\":2,\"disabled\":0,\"online_capable\":0,\"x2apic\":0,"

@@ -1,4 +1,7 @@
-// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c kernel/acpi/s5.c lib/printf.c
+// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c
+// sources: kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c
+// sources: kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c
+// sources: kernel/acpi/s5.c lib/printf.c
 /* From the RSDP to the result: root tables, files in place of tables, the boot CPU. */
 #include "tests/host/acpi_memory.h"
 
@@ -245,7 +248,10 @@ static void dsdt_through_the_fadt(void **state)
 	assert_warned("DSDT: reaches into memory");
 }
 
-/* Files in place of all four tables; what is not among them is absent, the rest stays the firmware's. */
+/*
+ * Files in place of all four tables; what is not among them is absent, the rest stays the
+ * firmware's.
+ */
 static void files_replace(void **state)
 {
 	struct acpi_source source = source_of_memory();
@@ -315,7 +321,8 @@ static void file_faults(void **state)
 	source.file_count = 1;
 	assert_int_equal(acpi_parse(&info, &source), -EINVAL);
 	assert_true(has_note(&info.errors, "empty: not an ACPI table (0 bytes"));
-	files[0] = (struct acpi_file){"text", "Four score and seven years ago our fathers brought", 50};
+	files[0] = (struct acpi_file){"text", "Four score and seven years ago our fathers brought",
+				      50};
 	assert_int_equal(acpi_parse(&info, &source), -EINVAL);
 	assert_true(has_note(&info.errors, "text: not an ACPI table (length field"));
 

@@ -1,9 +1,15 @@
-// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c tools/acpi_files.c lib/printf.c
+// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c
+// sources: kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c
+// sources: kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c
+// sources: kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c
+// sources: tools/acpi_files.c lib/printf.c
 /*
- * Tables of some 290 real and reconstructed machines, and corrupted ones, against what is known of them.
+ * Tables of some 290 real and reconstructed machines, and corrupted ones, against what is known of
+ * them.
  *
- * They lie in $FANGA_SHARED or ../shared, in acpi/ with truth.tsv and in acpi-bad/ with verdicts.tsv. Where
- * they do not, these tests are skipped and say so; the other ACPI tests cover the same cases.
+ * They lie in $FANGA_SHARED or ../shared, in acpi/ with truth.tsv and in acpi-bad/ with
+ * verdicts.tsv. Where they do not, these tests are skipped and say so; the other ACPI tests cover
+ * the same cases.
  */
 #include "tests/host/acpi_build.h"
 
@@ -11,7 +17,7 @@
 
 #include "tools/acpi_files.h"
 
-#define MIB     (1ull << 20)
+#define MIB	(1ull << 20)
 #define COLUMNS 64
 
 static char shared[2048];
@@ -83,7 +89,8 @@ static void assert_cell(const struct tsv *tsv, const char *name, uint64_t value)
 }
 
 /* Load acpi files below `folder`, all of one machine, and parse them. */
-static int parse_path(const char *folder, const char *name, bool bsp_known, struct acpi_files *files)
+static int parse_path(const char *folder, const char *name, bool bsp_known,
+		      struct acpi_files *files)
 {
 	struct acpi_source source = {.bsp_known = bsp_known};
 	char path[4096], reason[4300];
@@ -148,7 +155,10 @@ static void compare_cpu_domains(const struct tsv *tsv)
 	assert_int_equal(listed, ours);
 }
 
-/* Each range of the truth that is not hot-plug is in the node of its domain, and there is no other byte. */
+/*
+ * Each range of the truth that is not hot-plug is in the node of its domain, and there is no other
+ * byte.
+ */
 static void compare_ranges(const struct tsv *tsv)
 {
 	const char *text = cell(tsv, "s_ranges");
@@ -302,11 +312,11 @@ static void machines(void **state)
 struct verdict {
 	const char *file;
 	const char *verdict;
-	bool is_unusable;        /* the table makes the set unusable */
-	unsigned enabled;        /* alone on the host */
-	unsigned boot_enabled;   /* at boot */
+	bool is_unusable;      /* the table makes the set unusable */
+	unsigned enabled;      /* alone on the host */
+	unsigned boot_enabled; /* at boot */
 	unsigned boot_nodes;
-	const char *note;        /* part of a warning or reason; NULL if none is due */
+	const char *note; /* part of a warning or reason; NULL if none is due */
 };
 
 static const struct verdict verdicts[] = {
@@ -385,14 +395,17 @@ static unsigned kind_of_file(const char *name)
 	return strncmp(name, "hmat", 4) == 0 ? 3 : 0;
 }
 
-/* As the kernel gets it: the bad table under its signature's name over a good set, with a memory map. */
+/*
+ * As the kernel gets it: the bad table under its signature's name over a good set, with a memory
+ * map.
+ */
 static void boot_with(const struct verdict *v, const struct acpi_file *bad)
 {
 	static const struct numa_span ram[] = {{0, 0x9fc00}, {MIB, 511 * MIB}};
 	static struct build set[3];
 	struct acpi_file files[4];
-	struct acpi_source source = {.files = files, .file_count = 4, .files_replace = true,
-				     .bsp_known = true};
+	struct acpi_source source = {
+		.files = files, .file_count = 4, .files_replace = true, .bsp_known = true};
 	unsigned cpus = 0, kind = kind_of_file(v->file);
 	uint64_t bytes = 0;
 
@@ -430,7 +443,7 @@ static void verdicts_of_the_corrupted(void **state)
 		int error = parse_path("acpi-bad", v->file, false, &files);
 
 		print_message("%s: %s\n", v->file,
-			      info.errors.count     ? info.errors.text[0]
+			      info.errors.count	    ? info.errors.text[0]
 			      : info.warnings.count ? info.warnings.text[0]
 						    : "accepted");
 		assert_string_equal(v->verdict, cell(&tsv, "verdict"));
@@ -438,7 +451,8 @@ static void verdicts_of_the_corrupted(void **state)
 		assert_int_equal(info.enabled, v->enabled);
 		assert_int_equal(numa_init(&info, NULL, 0), 0);
 		if (v->note)
-			assert_true(has_note(v->is_unusable ? &info.errors : &info.warnings, v->note));
+			assert_true(
+				has_note(v->is_unusable ? &info.errors : &info.warnings, v->note));
 		if (v->boot_enabled != ANY)
 			boot_with(v, &files.list[0]);
 		count++;

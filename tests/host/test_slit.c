@@ -1,4 +1,5 @@
-// sources: kernel/acpi/slit.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c
+// sources: kernel/acpi/slit.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c
+// sources: lib/printf.c
 /* SLIT: N from outside against the table's size, and matrices that cannot be true. */
 #include "tests/host/acpi_build.h"
 
@@ -42,8 +43,8 @@ static void legal(void **state)
 static void impossible_n(void **state)
 {
 	static const uint64_t counts[] = {
-		0, 3, 1ull << 31, 1ull << 32, (1ull << 32) + 1, (1ull << 32) + 2, 1ull << 33,
-		1ull << 63, ~0ull,
+		0,	    3,		1ull << 31, 1ull << 32, (1ull << 32) + 1, (1ull << 32) + 2,
+		1ull << 33, 1ull << 63, ~0ull,
 	};
 
 	(void)state;

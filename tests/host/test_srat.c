@@ -1,4 +1,5 @@
-// sources: kernel/acpi/srat.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c lib/printf.c
+// sources: kernel/acpi/srat.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c
+// sources: lib/printf.c
 /* SRAT: domains of CPUs and memory, merging of ranges, and when the table is not believed. */
 #include "tests/host/acpi_build.h"
 

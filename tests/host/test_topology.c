@@ -1,5 +1,10 @@
-// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c kernel/numa/topology_json.c tools/topology.c tools/acpi_files.c lib/json.c lib/printf.c lib/cpumask.c
-/* The topology command as it is called: files, folders, acpidump text, its output and exit status. */
+// sources: kernel/acpi/root.c kernel/acpi/rsdp.c kernel/acpi/table.c kernel/acpi/note.c
+// sources: kernel/acpi/cpus.c kernel/acpi/parse.c kernel/acpi/madt.c kernel/acpi/fadt.c
+// sources: kernel/acpi/hpet.c kernel/acpi/srat.c kernel/acpi/slit.c kernel/acpi/hmat.c
+// sources: kernel/acpi/s5.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c
+// sources: kernel/numa/topology_json.c tools/topology.c tools/acpi_files.c lib/json.c lib/printf.c
+// sources: lib/cpumask.c
+/* The topology command as it is called: files, folders, acpidump text, output, exit status. */
 #include "tests/host/acpi_build.h"
 
 #include <fcntl.h>
@@ -273,9 +278,12 @@ static int remove_dir(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(json_of_a_folder), cmocka_unit_test(text_of_files),
-		cmocka_unit_test(single_tables),    cmocka_unit_test(unusable),
-		cmocka_unit_test(usage),            cmocka_unit_test(acpidump_text),
+		cmocka_unit_test(json_of_a_folder),
+		cmocka_unit_test(text_of_files),
+		cmocka_unit_test(single_tables),
+		cmocka_unit_test(unusable),
+		cmocka_unit_test(usage),
+		cmocka_unit_test(acpidump_text),
 	};
 
 	return cmocka_run_group_tests_name("topology", tests, make_dir, remove_dir);
