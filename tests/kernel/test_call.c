@@ -422,7 +422,7 @@ KTEST(call, long_wait_is_reported)
 
 	if (!cpu)
 		KT_SKIP("one CPU");
-	call_wait_limit_set(limit_ns / 20);
+	shorten_wait_limit();
 	KT_EQ(call_on(cpu, hold_until_reported, &reports, true), 0);
 	call_wait_limit_set(limit_ns);
 	KT_CHECK(call_wait_reports() > reports);
@@ -431,6 +431,7 @@ KTEST(call, long_wait_is_reported)
 #ifdef CONFIG_DEBUG
 KTEST(call, lost_interrupt_is_sent_again)
 {
+	uint64_t limit_ns = call_wait_limit_ns();
 	uint64_t dropped = ipi_hook_dropped();
 	struct ipi_counts first, last;
 	unsigned cpu = last_cpu();
@@ -440,12 +441,14 @@ KTEST(call, lost_interrupt_is_sent_again)
 		KT_SKIP("one CPU");
 	reset();
 	ipi_counts_get(current_cpu_id(), &first);
+	shorten_wait_limit();
 	ipi_hook_drop(3);
 	for (unsigned i = 0; i < 9 && !err; i++)
 		err = call_on(cpu, count_run, NULL, true);
 	if (!err)
 		err = call_on_mask(cpu_online_mask(), count_run, NULL, true);
 	ipi_hook_drop(0);
+	call_wait_limit_set(limit_ns);
 	ipi_counts_get(current_cpu_id(), &last);
 	KT_EQ(err, 0);
 	KT_EQ(runs[cpu], 10);

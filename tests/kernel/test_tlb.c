@@ -361,11 +361,13 @@ static void flush_some(unsigned count)
 
 KTEST(tlb, lost_interrupt_or_acknowledgement_is_made_up_for)
 {
+	uint64_t limit_ns = call_wait_limit_ns();
 	struct ipi_counts first, last;
 
 	if (!last_cpu())
 		KT_SKIP("one CPU");
 	ipi_counts_get(current_cpu_id(), &first);
+	shorten_wait_limit();
 	ipi_hook_drop(3);
 	flush_some(7);
 	ipi_hook_drop(0);
@@ -375,21 +377,27 @@ KTEST(tlb, lost_interrupt_or_acknowledgement_is_made_up_for)
 	tlb_hook_ack_drop(3);
 	flush_some(7);
 	tlb_hook_ack_drop(0);
+	call_wait_limit_set(limit_ns);
 	ipi_counts_get(current_cpu_id(), &last);
 	KT_CHECK(last.resent >= first.resent + 2);
 }
 
 KTEST(tlb, no_stale_read_though_interrupts_are_lost)
 {
+	uint64_t limit_ns = call_wait_limit_ns();
 	struct tlb_stress_result result;
+	int err;
 
 	if (!last_cpu())
 		KT_SKIP("one CPU");
+	shorten_wait_limit();
 	ipi_hook_drop(50);
 	tlb_hook_ack_drop(70);
-	KT_EQ(tlb_stress_run(MIN(tlb_stress_rounds(), 100ull), &result), 0);
+	err = tlb_stress_run(MIN(tlb_stress_rounds(), 100ull), &result);
 	ipi_hook_drop(0);
 	tlb_hook_ack_drop(0);
+	call_wait_limit_set(limit_ns);
+	KT_EQ(err, 0);
 	KT_EQ(result.stale, 0);
 }
 #endif

@@ -4,8 +4,8 @@
  *
  * Each of CPUS CPUs is a thread and its interrupts; the thread calls CPU 0 (that one: CPU 1) and
  * waits. With IRQS_OFF threads call the next CPU, in a ring, with interrupts off. With COLLECT
- * CPU 0 calls all others at once with interrupts on, and one interrupt on it (at any point) calls
- * CPU 1; the other CPUs' threads call with interrupts off. Requests are bits in the target's queue;
+ * CPU 0 calls CPUs 1 and 2 at once with interrupts on, and one interrupt on it (at any point) calls
+ * CPU 1, which calls CPU 2 with interrupts off. Requests are bits in the target's queue;
  * order does not matter here. Checked: no invalid end state (a lost wake-up or a ring of waiters is
  * one), and a request is not touched once its owner may have reused it.
  *
@@ -48,20 +48,24 @@ inline serve(self)
 #else
 	d_step { chain = queue[self]; queue[self] = 0 };
 #endif
-	i = 0;
 	do
-	:: i < REQUESTS && (chain & (1 << i)) ->
-		assert(req[i].alive);
-		req[i].done = 1;
+	:: chain != 0 ->
+		d_step {
+			i = 0;
+			do
+			:: (chain & (1 << i)) == 0 -> i++
+			:: else -> break
+			od;
+			chain = chain & ~(1 << i);
+			assert(req[i].alive);
+			req[i].done = 1
+		};
 #ifdef MUTATE_TOUCH_AFTER_DONE
 		assert(req[i].alive);
 #endif
-		i++
-	:: i < REQUESTS && !(chain & (1 << i)) -> i++
-	:: i == REQUESTS -> break
-	od;
-	i = 0;
-	chain = 0
+		i = 0
+	:: else -> break
+	od
 }
 
 /* Push request id to CPU to; `was` tells whether the queue was not empty. */
@@ -96,12 +100,8 @@ inline kick_unkicked()
 	:: t < CPUS && !unkicked[t] -> t++
 	:: t == CPUS -> break
 	od;
-	t = 1;
-	do
-	:: t < CPUS -> unkicked[t] = 0; t++
-	:: t == CPUS -> break
-	od;
-	t = 0
+	skip; /* spin wants no jump into the next step */
+	d_step { unkicked[1] = 0; unkicked[2] = 0; t = 0 }
 }
 
 inline kick_if_was_empty(to)
@@ -139,13 +139,14 @@ proctype thread(byte c) provided (in_irq[c] == 0)
 		:: t < CPUS && req[SLOT(t)].done -> req[SLOT(t)].alive = 0; t++
 		:: t == CPUS -> break
 		od
-	:: else ->
+	:: c == 1 ->
 		irq_on[c] = 0;
-		t = (c == CPUS - 1 -> 1 : c + 1);
+		t = 2;
 		push(t, c);
 		kick_if_was_empty(t);
 		wait_serving(c, c);
 		irq_on[c] = 1
+	:: c == 2 -> skip
 	fi;
 #else
 #ifdef IRQS_OFF

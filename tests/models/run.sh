@@ -1,5 +1,5 @@
 #!/bin/sh
-# Check the models of the locks with spin: the true ones hold, each mutated one is caught.
+# Check the models of locks, calls and shootdowns with spin: the true ones hold, each mutated one is caught.
 #
 # usage: tests/models/run.sh [BUILD-DIR]     TAP on standard output; exit 0 when all is as it should be
 #
@@ -73,6 +73,31 @@ verdict fails rwlock "" -DREADERS=2 -DWRITERS=2 -DMUTATE_SHARE_AFTER_WAIT
 verdict fails rwlock "" -DREADERS=2 -DWRITERS=2 -DMUTATE_WRITER_IGNORES_SHARES
 verdict fails rwlock "" -DREADERS=2 -DWRITERS=2 -DMUTATE_WRITER_CLEARS_WORD
 verdict fails rwlock writer_gets_in -DREADERS=2 -DWRITERS=1 -DENDLESS -DMUTATE_WAITING_UNSEEN
+
+verdict holds call_queue ""
+verdict holds call_queue "" -DIRQS_OFF
+verdict holds call_queue "" -DCOLLECT
+for mutation in EMPTY_BEFORE_PUSH ACK_AFTER_TAKE TAKE_ONE TOUCH_AFTER_DONE; do
+	verdict fails call_queue "" "-DMUTATE_$mutation"
+done
+verdict fails call_queue "" -DIRQS_OFF -DMUTATE_NO_SERVE
+verdict fails call_queue "" -DCOLLECT -DMUTATE_NO_KICK_BEFORE_WAIT
+
+verdict holds call_offline ""
+for mutation in DRAIN_BEFORE_CLEAR NO_HANDSHAKE IRQS_ON; do
+	verdict fails call_offline "" "-DMUTATE_$mutation"
+done
+
+verdict holds tlb ""
+verdict holds tlb "" -DTABLES
+for mutation in GENERATION_FIRST LAZY_NO_COMPARE LAZY_READS_FIRST BIT_SET_LATE FREED_EARLY \
+		SPACE_PUBLISHED_LATE; do
+	verdict fails tlb "" "-DMUTATE_$mutation"
+done
+for mutation in ACK_BEFORE_FLUSH BIT_CLEARED_EARLY TABLES_SPARE_LAZY SEEN_TORN; do
+	verdict fails tlb "" -DTABLES "-DMUTATE_$mutation"
+done
+verdict fails tlb "" -DFLUSHERS=2 -DROUNDS=1 -DSTEPS=2 -DMUTATE_RECENT_UNCHECKED
 
 echo "1..$number"
 echo "# $((number - failed)) passed, $failed failed, 0 skipped"
