@@ -82,9 +82,12 @@ typedef long ssize_t;
 #define IS_ALIGNED(x, a)   (((x) & ((__typeof__(x))(a)-1)) == 0)
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 
-/* The structure that `pointer`, the address of its field `member`, lies in. */
-#define container_of(pointer, type, member)                                 \
-	__extension__({                                                     \
-		const __typeof__(((type *)0)->member) *member_ = (pointer); \
-		(type *)((uintptr_t)member_ - offsetof(type, member));      \
+/*
+ * The structure that `pointer`, the address of its field `member`, lies in; `pointer` is evaluated
+ * once (the cast in typeof is never executed).
+ */
+#define container_of(pointer, type, member)                                                 \
+	__extension__({                                                                     \
+		const __typeof__(((type *)(void *)(pointer))->member) *member_ = (pointer); \
+		(type *)((uintptr_t)member_ - offsetof(type, member));                      \
 	})
