@@ -232,7 +232,7 @@ struct acpi_s5 {
 	uint8_t slp_typ_b;
 };
 
-/* Everything. About 110 KiB: static in the kernel. */
+/* Everything. About 80 KiB: static in the kernel. */
 struct acpi_info {
 	unsigned cpu_count;   /* in cpus: distinct enabled CPUs, at most ACPI_CPU_MAX */
 	unsigned enabled;     /* distinct enabled CPUs of the tables, never capped */

@@ -22,11 +22,6 @@ static const char signatures[ACPI_KIND_COUNT][5] = {
 	[ACPI_SLIT] = "SLIT", [ACPI_HMAT] = "HMAT", [ACPI_DSDT] = "DSDT",
 };
 
-const char *acpi_kind_signature(enum acpi_kind kind)
-{
-	return signatures[kind];
-}
-
 /* Kinds that the source's files replace, whether there is such a file or not. */
 static bool is_replaced(const struct acpi_source *source, enum acpi_kind kind)
 {

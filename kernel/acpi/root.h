@@ -32,9 +32,6 @@ struct acpi_tables {
 	bool rejected[ACPI_KIND_COUNT]; /* one was there and is broken */
 };
 
-/* "APIC", "FACP", ... */
-const char *acpi_kind_signature(enum acpi_kind kind);
-
 /*
  * Add the tables of the source's RSDP (given, or found where 5.2.5.1 says), less those that files
  * replace. What is broken is noted in `info`: a MADT as an error, the rest as warnings.

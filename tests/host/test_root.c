@@ -386,6 +386,60 @@ static void srat_alone(void **state)
 	assert_int_equal(info.srat.cpus_enabled, 1);
 }
 
+/* Every byte of a whole machine's memory in turn, with and without its table's checksum righted. */
+static void every_byte_of_memory(void **state)
+{
+	static const uint8_t changes[] = {0x01, 0x08, 0x80, 0xff};
+	struct acpi_source source = source_of_memory();
+
+	(void)state;
+	source.bsp_known = true;
+	add_root(XSDT, 8, (uint64_t[]){0x2000, 0x3000, 0x4000}, 3);
+	add_root(RSDT, 4, (uint64_t[]){0x2000}, 1);
+	add_madt(0x2000, 2);
+	add_hpet(0x3000, 0xfed00000);
+	build_begin(&b, "FACP", 3);
+	put_zeros(&b, 208);
+	set64(&b, 140, 0x9000);
+	memory_add_table(&memory, 0x4000, &b);
+	build_begin(&b, "DSDT", 2);
+	for (unsigned i = 0; i < 12; i++)
+		put8(&b, (const uint8_t[]){8, '_', 'S', '5', '_', 0x12, 6, 2, 10, 5, 10, 5}[i]);
+	memory_add_table(&memory, 0x9000, &b);
+	memory_add(&memory, 0x40e, (uint8_t[]){0xc0, 0x9f}, 2);
+	source.rsdp = memory_add(&memory, 0x9fc00, rsdp, sizeof(rsdp));
+	assert_int_equal(acpi_parse(&info, &source), 0);
+	assert_int_equal(info.warnings.count, 0);
+	assert_true(info.hpet.present && info.fadt.present && info.s5.present);
+
+	for (unsigned i = 0; i < memory.count; i++) {
+		uint8_t *bytes = memory.regions[i].bytes;
+		size_t length = memory.regions[i].length;
+
+		for (size_t at = 0; at < length * ARRAY_SIZE(changes); at++) {
+			uint8_t *byte = &bytes[at / ARRAY_SIZE(changes)];
+			uint8_t saved = bytes[length > 36 ? 9 : 0];
+
+			*byte ^= changes[at % ARRAY_SIZE(changes)];
+			for (unsigned righted = 0; righted < 2; righted++) {
+				int error = acpi_parse(&info, &source);
+
+				assert_int_equal(error != 0, info.errors.count != 0);
+				assert_true(info.cpu_count >= 1 && info.cpus[0].apic_id == 0);
+				if (length > 36)
+					bytes[9] =
+						(uint8_t)(bytes[9] - checksum_sum8(bytes, length));
+			}
+			if (length > 36)
+				bytes[9] = saved;
+			if (length <= 36 || byte != &bytes[9])
+				*byte ^= changes[at % ARRAY_SIZE(changes)];
+		}
+	}
+	assert_int_equal(acpi_parse(&info, &source), 0);
+	assert_int_equal(info.warnings.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup(boot_cpu_not_listed, reset),
 		cmocka_unit_test_setup(file_faults, reset),
 		cmocka_unit_test_setup(srat_alone, reset),
+		cmocka_unit_test_setup(every_byte_of_memory, reset),
 	};
 	int failed = cmocka_run_group_tests_name("root", tests, NULL, NULL);
 
