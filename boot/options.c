@@ -7,8 +7,6 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-extern const struct test_hook __test_hooks_start[], __test_hooks_end[];
-
 static struct kernel_options options = {.log = LOG_INFO, .seed = 1};
 
 const struct kernel_options *kernel_options(void)

@@ -34,6 +34,7 @@ struct lock_site {
 
 /* The section is read as an array: the alignment must leave no gap. */
 _Static_assert(sizeof(struct lock_site) == 64, "lock sites lie without gaps");
+extern struct lock_site __lock_sites_start[], __lock_sites_end[];
 
 /* The descriptor of the place where this stands, a pointer that is constant. */
 #define LOCK_SITE()                                                                                \

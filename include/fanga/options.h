@@ -32,6 +32,9 @@ struct test_hook {
 	void (*set)(uint64_t value);
 };
 
+/* All hooks, from the linker. */
+extern const struct test_hook __test_hooks_start[], __test_hooks_end[];
+
 #ifdef CONFIG_DEBUG
 #define TEST_HOOK(name_, set_)                          \
 	static const struct test_hook test_hook_##name_ \

@@ -12,9 +12,6 @@
 
 #define SITE_NAME_BYTES 128
 
-extern struct lock_site __lock_sites_start[];
-extern struct lock_site __lock_sites_end[];
-
 static struct raw_spinlock report_lock;
 
 /* Relaxed: one writer; readers want each value whole, not the values as of one moment. */

@@ -11,9 +11,6 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 
-extern const struct ktest *const __ktests_start[];
-extern const struct ktest *const __ktests_end[];
-
 static struct {
 	int failed;	       /* claimed by an atomic exchange, once a test */
 	const char *skipped;   /* the reason, NULL when the test ran */

@@ -22,6 +22,9 @@ struct ktest {
 	void (*run)(void);
 };
 
+/* All tests, from the linker. */
+extern const struct ktest *const __ktests_start[], *const __ktests_end[];
+
 #define KTEST(suite_, name_)                                                                       \
 	static void ktest_##suite_##_##name_(void);                                                \
 	static const struct ktest ktest_of_##suite_##_##name_ = {                                  \
