@@ -28,6 +28,7 @@
 #include "kernel/smp/bringup.h"
 #include "kernel/summary.h"
 #include "lib/cmdline.h"
+#include "tests/kernel/fault_hooks.h"
 #include "tests/kernel/ktest.h"
 
 #define EXIT_USAGE	  2
@@ -100,6 +101,7 @@ static _Noreturn void boot_on_own_stack(void)
 	firmware_init_devices();
 	start_cpus();
 	summary_note_boot_done();
+	fault_hook_run();
 	status = kernel_options()->test[0] ? run_tests() : demo_run();
 	summary_write();
 	results_exit(status, RESULTS_NO_SIGNAL, CHANNEL_EXITED);

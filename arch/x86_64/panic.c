@@ -2,13 +2,14 @@
  * Panic, warnings and symbolised backtraces.
  *
  * One CPU panics: the first to take `panic_owner`. A second one stops where it is; the same CPU
- * coming back (a fault while panicking) gives up printing and only ends the machine. The report is
+ * coming back (a fault while panicking) says so and only ends the machine. The report is
  * kept as text, since its first lines also go to the host beside the console.
  */
 #include <stdarg.h>
 
 #include "arch/x86_64/panic.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/power.h"
 #include "fanga/log.h"
 #include "fanga/percpu.h"
 #include "lib/printf.h"
@@ -91,6 +92,22 @@ static void report_backtrace(const struct trap_frame *frame)
 	}
 }
 
+/* The owner once more: each time less is tried, so that this ends whatever is broken. */
+static _Noreturn void panic_again(const char *fmt, va_list args)
+{
+	static unsigned times;
+	char message[MESSAGE_BYTES];
+
+	times++;
+	if (times == 1) {
+		(void)fmt_vsnprintf(message, sizeof(message), fmt, args);
+		report_line("panic while panicking: %s", message);
+	}
+	if (times <= 2)
+		panic_finish(report);
+	power_off();
+}
+
 static _Noreturn void panic_va(const struct trap_frame *frame, const char *fmt, va_list args)
 {
 	unsigned self = current_cpu_id() + 1, owner = 0;
@@ -100,7 +117,7 @@ static _Noreturn void panic_va(const struct trap_frame *frame, const char *fmt, 
 	if (!__atomic_compare_exchange_n(&panic_owner, &owner, self, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED)) {
 		if (owner == self)
-			panic_finish(report_length ? report : "panic while panicking");
+			panic_again(fmt, args);
 		for (;;)
 			cpu_halt();
 	}

@@ -170,8 +170,9 @@ static bool is_message(const struct trap_frame *frame)
 {
 	if (frame->vector >= VECTOR_EXCEPTIONS)
 		return true;
-	if (EXCEPTIONS_WITH_ERROR & BIT(frame->vector))
-		return frame->error == TRAP_NO_ERROR_CODE;
+	/* So that a page fault costs no look at the APIC. */
+	if (EXCEPTIONS_WITH_ERROR & BIT(frame->vector) && frame->error != TRAP_NO_ERROR_CODE)
+		return false;
 	return apic_in_service((uint8_t)frame->vector);
 }
 
