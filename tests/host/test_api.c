@@ -1,6 +1,6 @@
 /*
- * The page of the API: it agrees with headers and tests, and the checker sees each kind of
- * disagreement in a copy of it that a sed script has spoilt.
+ * The pages of the API and of the command line: they agree with the code, and the checkers see each
+ * kind of disagreement in copies that a sed script has spoilt.
  */
 #include "tests/host/check.h"
 
@@ -73,11 +73,28 @@ static void disagreements(void **state)
 	}
 }
 
+static void command_line(void **state)
+{
+	char output[16384];
+
+	(void)state;
+	if (run("scripts/check-options 2>&1", output, sizeof(output)) != 0)
+		fail_msg("%s", output);
+	assert_int_equal(system("sed 's/`hook.fault`/`hook.fall`/; /^| `seed`/d' "
+				"docs/command-line.md >" SPOILT),
+			 0);
+	assert_int_equal(run("scripts/check-options " SPOILT, output, sizeof(output)), 1);
+	assert_non_null(strstr(output, ": no row for hook.fault\n"));
+	assert_non_null(strstr(output, ": no row for seed\n"));
+	assert_non_null(strstr(output, ": no option or hook is called hook.fall\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(this_tree),
 		cmocka_unit_test(disagreements),
+		cmocka_unit_test(command_line),
 	};
 
 	return cmocka_run_group_tests_name("api", tests, NULL, NULL);
