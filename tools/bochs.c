@@ -20,7 +20,7 @@
 #define MIB (1ull << 20)
 
 /* Instructions per virtual second. More makes the BIOS's delays, which are real work here, longer. */
-#define INSTRUCTIONS_PER_S 50000000u
+#define INSTRUCTIONS_PER_S 10000000u
 
 #define GRUB_FOLDER "/usr/lib/grub/i386-pc"
 
@@ -29,10 +29,14 @@ void bochs_command(struct arguments *command, const struct machine *machine)
 	const struct shape *shape = &machine->shape;
 	const char *folder = machine->folder;
 
-	/* -n: no configuration but this; -rc: the debugger that Debian builds in waits otherwise. */
+	/*
+	 * Without any configuration file it would ask for one; with -rc the debugger that Debian
+	 * builds in does not wait either.
+	 */
 	arguments_add(command, machine_program(MACHINE_BOCHS));
 	arguments_add(command, "-q");
-	arguments_add(command, "-n");
+	arguments_add(command, "-f");
+	arguments_add(command, "/dev/null");
 	arguments_add(command, "-rc");
 	arguments_addf(command, "%s/continue", folder);
 	arguments_add(command, "romimage: file=/usr/share/bochs/BIOS-bochs-latest");

@@ -28,7 +28,8 @@ static int start_command(const char *root, int argc, char **argv, bool is_debug)
 		for (int i = 0; i < argc; i++)
 			arguments_add(&words, argv[i]);
 		line = arguments_line(&words);
-		kernel = memory_format("%s/build/release/fanga.elf", root);
+		kernel = getenv("FANGA_KERNEL") ? memory_string(getenv("FANGA_KERNEL"))
+						: memory_format("%s/build/release/fanga.elf", root);
 		request.command_line = line;
 		request.kernel = kernel;
 		status = run_machine(options, &request);

@@ -330,6 +330,13 @@ static double life_limit_s(void)
 	return text && !options_seconds(text, &limit) ? limit : LIFE_LIMIT_S;
 }
 
+/* The simulator has opened all its files by now: none is left behind even if this program is killed. */
+static void remove_names(struct run *run)
+{
+	workdir_remove(run->workdir);
+	run->workdir = NULL;
+}
+
 /* Follow the machine to its end. Returns true if somebody or something cut it short: see *outcome. */
 static bool follow(struct run *run, struct outcome *outcome)
 {
@@ -339,6 +346,8 @@ static bool follow(struct run *run, struct outcome *outcome)
 		bool has_ended = process_has_ended(&run->simulator);
 		double now_s = process_now_s();
 
+		if (run->records.has_life && run->workdir && !run->request->is_debug)
+			remove_names(run);
 		take_all(run); /* after the look at the process: then this is all there will be */
 		if (run->records.has_exit && !run->exit_s)
 			run->exit_s = now_s;
