@@ -7,10 +7,10 @@
 #include <fanga/timer.h>
 #include "arch/x86_64/trap.h"
 #include "lib/string.h"
+#include "tests/kernel/contention.h"
 #include "tests/kernel/ktest.h"
 
-#define ACQUISITIONS 20000u /* of all CPUs together */
-#define WAIT_NS	     30000000000ull
+#define WAIT_NS 30000000000ull
 
 static DEFINE_RWLOCK(lock);
 
@@ -96,7 +96,7 @@ static void mix(void *arg)
 
 KTEST(rwlock, writers_exclude_all)
 {
-	unsigned rounds = MAX(ACQUISITIONS / cpu_online_count(), 40u) & ~3u;
+	unsigned rounds = contention_rounds();
 
 	memset(value, 0, sizeof(value));
 	torn = 0;

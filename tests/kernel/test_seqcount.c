@@ -7,9 +7,9 @@
 #include <fanga/timer.h>
 #include "arch/x86_64/trap.h"
 #include "lib/string.h"
+#include "tests/kernel/contention.h"
 #include "tests/kernel/ktest.h"
 
-#define WRITES	1000u
 #define WAIT_NS 1000000000ull
 
 static DEFINE_SEQLOCK(lock);
@@ -52,13 +52,14 @@ static unsigned read_once(bool pause)
 
 static void read_or_write(void *arg)
 {
-	(void)arg;
+	unsigned writes = *(unsigned *)arg;
+
 	if (current_cpu_id() != 0) {
 		while (__atomic_load_n(&writing, __ATOMIC_RELAXED))
 			__atomic_add_fetch(&retries, read_once(true), __ATOMIC_RELAXED);
 		return;
 	}
-	for (unsigned i = 0; i < WRITES; i++) {
+	for (unsigned i = 0; i < writes; i++) {
 		seqlock_write_lock(&lock);
 		write_once(true);
 		seqlock_write_unlock(&lock);
@@ -94,16 +95,19 @@ KTEST(seqcount, undisturbed_read_is_good_at_once)
 
 KTEST(seqcount, readers_never_see_half_a_write)
 {
+	unsigned writes = 10 * contention_rounds();
+
 	if (cpu_online_count() < 2)
 		KT_SKIP("needs two CPUs");
 	reset();
 	writing = 1;
-	(void)smp_run_on(cpu_online_mask(), read_or_write, NULL);
+	(void)smp_run_on(cpu_online_mask(), read_or_write, &writes);
 	ktest_note("%u reads were repeated", retries);
 	KT_EQ(torn, 0);
-	KT_EQ(value[0], WRITES);
-	/* Else nothing was tested. */
-	KT_CHECK(retries > 0);
+	KT_EQ(value[0], writes);
+	/* On the host's clock the others may not have run in time. */
+	if (clock_is_virtual())
+		KT_CHECK(retries > 0);
 }
 
 static DEFINE_SEQLOCK(irq_lock);
