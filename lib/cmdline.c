@@ -206,7 +206,7 @@ static bool matches(const struct cmdline_option *option, const struct word *word
 
 static int apply_word(const struct cmdline_option *option, const struct word *word)
 {
-	char name[CMDLINE_VALUE_BYTES], value[CMDLINE_VALUE_BYTES];
+	char name[CMDLINE_NAME_BYTES], value[CMDLINE_VALUE_BYTES];
 	size_t skip = MIN(strlen(option->key), word->key_length);
 	size_t name_length = word->key_length - skip;
 

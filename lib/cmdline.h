@@ -9,7 +9,8 @@
 #include "lib/types.h"
 
 #define CMDLINE_ERROR_BYTES 384
-#define CMDLINE_VALUE_BYTES 256 /* longest value with its NUL */
+#define CMDLINE_VALUE_BYTES 512 /* longest value with its NUL */
+#define CMDLINE_NAME_BYTES  64	/* longest name behind a key that ends in '.', with its NUL */
 
 enum cmdline_kind {
 	CMDLINE_NUMBER, /* uint64_t, decimal or 0x hexadecimal, min to max */

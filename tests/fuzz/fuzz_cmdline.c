@@ -8,7 +8,8 @@
 static int call(void *context, const char *name, const char *text)
 {
 	(void)context;
-	FUZZ_CHECK(strlen(name) < CMDLINE_VALUE_BYTES);
+	FUZZ_CHECK(strlen(name) < CMDLINE_NAME_BYTES);
+	FUZZ_CHECK(!text || strlen(text) < CMDLINE_VALUE_BYTES);
 	return text && strlen(text) % 3 == 0 ? -1 : 0;
 }
 

@@ -134,8 +134,7 @@ static void mistakes(void **state)
 		{"hook=1", UNKNOWN("hook=1")},
 		{"host_cpu=1", UNKNOWN("host_cpu=1")},
 		{"host_cpuss=1", UNKNOWN("host_cpuss=1")},
-		{"\x01\xff=\x1b[31m", UNKNOWN("?"
-					      "?=?[31m")},
+		{"\x01z\xff=\x1b[31m", UNKNOWN("?z?=?[31m")},
 		{"host_cpus=0", VALUE("host_cpus=0") "host_cpus=1..4096"},
 		{"host_cpus=4097", VALUE("host_cpus=4097") "host_cpus=1..4096"},
 		{"host_cpus=", VALUE("host_cpus=") "host_cpus=1..4096"},
@@ -185,8 +184,8 @@ static void long_words(void **state)
 	/* The longest that fits. */
 	text[7 + CMDLINE_VALUE_BYTES - 1] = '\0';
 	assert_int_equal(parse(text), 0);
-	text[5 + CMDLINE_VALUE_BYTES - 1] = '\0';
-	memset(text + 5, 'n', CMDLINE_VALUE_BYTES - 1);
+	text[5 + CMDLINE_NAME_BYTES - 1] = '\0';
+	memset(text + 5, 'n', CMDLINE_NAME_BYTES - 1);
 	assert_int_equal(parse(text), 0);
 
 	assert_int_equal(cmdline_parse("bogus", table, ARRAY_SIZE(table), small, sizeof(small)),

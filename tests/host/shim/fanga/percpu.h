@@ -10,8 +10,9 @@
 
 /* A section whose name is an identifier gets __start_ and __stop_ symbols from the linker. */
 #define DECLARE_PER_CPU(type, name) extern __attribute__((section("percpu"))) typeof(type) name
-#define DEFINE_PER_CPU(type, name)  __attribute__((section("percpu"))) typeof(type) name /* NOLINT \
-											  */
+#define DEFINE_PER_CPU(type, name)                                     \
+	__attribute__((section("percpu"))) typeof(type) name /* NOLINT \
+							      */
 #define DEFINE_PER_CPU_ALIGNED(type, name) \
 	__attribute__((section("percpu"), aligned(64))) typeof(type) name
 
