@@ -52,6 +52,9 @@ struct nmi_lint {
 bool apic_uses_msrs;
 volatile uint32_t *apic_mmio;
 
+/* Some CPU's x2APIC does not answer to its logical id. Atomic: set while CPUs start, never cleared. */
+static bool has_no_logical_ids;
+
 DEFINE_PER_CPU(struct apic_counters, apic_counters);
 
 /* xAPIC: this CPU is between the two halves of an ICR write. */
@@ -89,6 +92,22 @@ static void set_mode(void)
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2_ENABLE);
 }
 
+/*
+ * In x2APIC mode the logical id follows from the id by itself. Bochs 2.7 derives it only when the
+ * mode is written a second time, and wrongly from id 16 on: where it is not what it must be, nobody
+ * is named by it.
+ */
+static void check_logical_id(uint32_t self)
+{
+	uint32_t want = apic_dest_logical_id(self);
+
+	if (apic_read(APIC_LOGICAL_ID) == want)
+		return;
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE));
+	if (apic_read(APIC_LOGICAL_ID) != want)
+		__atomic_store_n(&has_no_logical_ids, true, __ATOMIC_RELAXED);
+}
+
 static void set_local_pins(uint32_t self)
 {
 	uint32_t lvt[2] = { APIC_LVT_MASKED, APIC_LVT_MASKED };
@@ -120,7 +139,9 @@ void apic_init_ap(void)
 	/* While software-disabled all LVT entries stay masked, so the enabling write comes first. */
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(APIC_TASK_PRIORITY, 0);
-	if (!apic_uses_msrs) {
+	if (apic_uses_msrs) {
+		check_logical_id(self);
+	} else {
 		apic_write(APIC_LOGICAL_FORMAT, LOGICAL_FORMAT_FLAT);
 		apic_write(APIC_LOGICAL_ID, self < APIC_FLAT_IDS ? 1u << (24 + self) : 0);
 	}
@@ -356,9 +377,14 @@ static void send_destination(struct apic_dest dest, void *arg)
 unsigned apic_send_many(const uint32_t *apic_ids, unsigned n, uint8_t vector)
 {
 	struct send_state state = { .command = ICR_ASSERT | vector };
-	unsigned unreachable =
-		apic_dest_merge(apic_uses_msrs, apic_ids, n, send_destination, &state);
+	unsigned unreachable;
 
+	if (__atomic_load_n(&has_no_logical_ids, __ATOMIC_RELAXED)) {
+		for (unsigned i = 0; i < n; i++)
+			state.writes += apic_send_ipi(apic_ids[i], vector) == 0;
+		return state.writes;
+	}
+	unreachable = apic_dest_merge(apic_uses_msrs, apic_ids, n, send_destination, &state);
 	if (unreachable)
 		this_cpu_add(apic_counters.refused, unreachable);
 	return state.writes;

@@ -19,6 +19,12 @@ typedef void (*apic_dest_fn)(struct apic_dest dest, void *arg);
 #define APIC_FLAT_IDS	  8u
 #define APIC_CLUSTER_BITS 4
 
+/* The x2APIC logical id of @apic_id. */
+static inline uint32_t apic_dest_logical_id(uint32_t apic_id)
+{
+	return apic_id >> APIC_CLUSTER_BITS << 16 | 1u << (apic_id & 0xf);
+}
+
 /* Whether @apic_id can be named by a physical destination of this mode without being a broadcast. */
 bool apic_dest_reachable(bool x2apic, uint32_t apic_id);
 

