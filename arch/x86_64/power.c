@@ -98,6 +98,8 @@ _Noreturn void power_off(void)
 	static const char text[] = "It is now safe to turn off this computer.\n";
 
 	irq_disable();
+	for (enum serial_port port = 0; port < SERIAL_PORTS; port++)
+		serial_drain(port);
 	shutdown_acpi();
 	shutdown_simulator();
 	/* Straight to the port: after a panic the log may not be usable. */

@@ -22,6 +22,7 @@
 #define FCR_ENABLE     0x07 /* FIFOs on, both cleared */
 #define MCR_DTR_RTS    0x03 /* OUT2 stays 0: it would gate the interrupt line through */
 #define LSR_THR_EMPTY  0x20
+#define LSR_IDLE       0x40 /* FIFO and shift register are empty */
 #define UART_FIFO_SIZE 16
 #define DIVISOR_115200 1
 
@@ -80,12 +81,13 @@ bool serial_present(enum serial_port port)
 	return uarts[port].present;
 }
 
-static bool wait_transmitter(struct uart *uart)
+/* Wait until the line status has @state. */
+static bool wait_transmitter(struct uart *uart, uint8_t state)
 {
 	unsigned polls = uart->stuck ? 1 : SERIAL_SPIN_LIMIT;
 
 	while (polls-- > 0) {
-		if (inb((uint16_t)(uart->base + UART_LSR)) & LSR_THR_EMPTY) {
+		if (inb((uint16_t)(uart->base + UART_LSR)) & state) {
 			uart->stuck = false;
 			return true;
 		}
@@ -105,7 +107,7 @@ size_t serial_write(enum serial_port port, const void *bytes, size_t length)
 		return 0;
 	while (left > 0) {
 		/* Holding register empty means that the whole FIFO is. */
-		if (!wait_transmitter(uart)) {
+		if (!wait_transmitter(uart, LSR_THR_EMPTY)) {
 			uart->dropped_bytes += left;
 			break;
 		}
@@ -113,6 +115,12 @@ size_t serial_write(enum serial_port port, const void *bytes, size_t length)
 			outb((uint16_t)(uart->base + UART_THR), *next++);
 	}
 	return length - left;
+}
+
+void serial_drain(enum serial_port port)
+{
+	if (uarts[port].present)
+		(void)wait_transmitter(&uarts[port], LSR_IDLE);
 }
 
 void serial_console_write(const char *text, size_t length)

@@ -28,6 +28,12 @@ bool serial_present(enum serial_port port);
  */
 size_t serial_write(enum serial_port port, const void *bytes, size_t length);
 
+/*
+ * Waits, as serial_write() does, until the last byte has left the port: the power must not go before.
+ * Context as serial_write().
+ */
+void serial_drain(enum serial_port port);
+
 /* Log sink for COM1: serial_write() with "\n" sent as "\r\n". Context as serial_write(). */
 void serial_console_write(const char *text, size_t length);
 
