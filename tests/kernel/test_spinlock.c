@@ -277,7 +277,7 @@ static void lock_under_ticks(void *arg)
 	unsigned *done = arg, i;
 
 	/* All CPUs' handlers together must leave time for work: virtual time is one for all. */
-	KT_EQ(tick_start(MAX(20000 / cpu_online_count(), 20u)), 0);
+	KT_EQ(tick_start(MIN(80000 / cpu_online_count(), 20000u)), 0);
 	/* And on until some tick has found some CPU at it. */
 	for (i = 0; i < rounds || (__atomic_load_n(&interrupts, __ATOMIC_RELAXED) < 20 &&
 				   clock_ns() - start_ns < WAIT_NS);
