@@ -200,6 +200,28 @@ static int push_mask(const struct cpumask *mask, call_fn fn, void *arg, uint32_t
 	return err;
 }
 
+/* Interrupt again all of @targets whose use @ticket of our slot is in flight. */
+static void kick_missing(const struct cpumask *targets, uint32_t ticket)
+{
+	unsigned cpu;
+
+	for_each_cpu (cpu, targets)
+		if (call_in_flight(slot_for(cpu), ticket))
+			ipi_kick_again(cpu, IPI_CALL);
+}
+
+static void wait_for_slots(const struct cpumask *targets, uint32_t ticket, call_fn fn)
+{
+	struct smp_wait wait;
+	unsigned cpu;
+
+	smp_wait_begin(&wait, "call", (uintptr_t)fn);
+	for_each_cpu (cpu, targets)
+		while (call_in_flight(slot_for(cpu), ticket))
+			if (smp_wait_turn(&wait, cpu))
+				kick_missing(targets, ticket);
+}
+
 int call_on_mask(const struct cpumask *mask, call_fn fn, void *arg, bool wait)
 {
 	struct cpumask targets; /* the caller's may change meanwhile */
@@ -221,8 +243,7 @@ int call_on_mask(const struct cpumask *mask, call_fn fn, void *arg, bool wait)
 		run_here(fn, arg);
 	if (wait) {
 		cpumask_clear(&targets, self);
-		for_each_cpu (cpu, &targets)
-			wait_for(slot_for(cpu), ticket, cpu, fn);
+		wait_for_slots(&targets, ticket, fn);
 	}
 	preempt_enable();
 	return err;

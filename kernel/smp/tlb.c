@@ -205,6 +205,17 @@ static void find_targets(const struct tlb_space *space, bool tables, struct cpum
 	}
 }
 
+/* Interrupt again all who have not answered: what was lost once may have been lost for several. */
+static void kick_missing(const struct tlb_space *space, const struct cpumask *targets,
+			 uint64_t generation, bool tables)
+{
+	unsigned cpu;
+
+	for_each_cpu (cpu, targets)
+		if (!has_acked(space, cpu, generation, tables))
+			ipi_kick_again(cpu, IPI_TLB_FLUSH);
+}
+
 static void wait_for_acks(const struct tlb_space *space, const struct cpumask *targets,
 			  uint64_t generation, bool tables, uint64_t address)
 {
@@ -215,7 +226,7 @@ static void wait_for_acks(const struct tlb_space *space, const struct cpumask *t
 	for_each_cpu (cpu, targets)
 		while (!has_acked(space, cpu, generation, tables))
 			if (smp_wait_turn(&wait, cpu))
-				ipi_kick_again(cpu, IPI_TLB_FLUSH);
+				kick_missing(space, targets, generation, tables);
 }
 
 /* Drop @count (1 to TLB_BATCH_RANGES) ranges of @space everywhere; @tables: lazy CPUs too. */

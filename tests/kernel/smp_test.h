@@ -33,13 +33,13 @@ static inline unsigned last_cpu(void)
 }
 
 /*
- * Make this CPU's waits impatient, for tests of lost interrupts and dead CPUs. Under virtual time 20
- * ms are long for 8 CPUs that share them; on the host's clock a sixteenth of the limit.
+ * Make waits impatient, for tests of lost interrupts and dead CPUs: a few milliseconds where time is
+ * virtual (waiting for it costs a simulator much), a sixteenth of the limit on the host's clock.
  */
 static inline void shorten_wait_limit(void)
 {
 	if (clock_is_virtual())
-		call_wait_limit_set(20000000ull * (cpu_online_count() / 8 + 1));
+		call_wait_limit_set(4000000ull * (cpu_online_count() / 64 + 1));
 	else
 		call_wait_limit_set(call_wait_limit_ns() / 16);
 }

@@ -49,12 +49,12 @@ static void note_cpu(void *cpu)
 	*(unsigned *)cpu = current_cpu_id();
 }
 
-/* Rounds per CPU that keep a test short on a large machine. */
+/* Rounds per CPU that keep a test short on a large machine, where each is a call per pair of CPUs. */
 static unsigned few(unsigned rounds)
 {
 	unsigned cpus = cpu_online_count();
 
-	return cpus <= 8 ? rounds : MAX(rounds * 8 / cpus, 1u);
+	return cpus <= 8 ? rounds : MAX(rounds * 64 / (cpus * cpus), 1u);
 }
 
 KTEST(call, waited_call_runs_there_before_it_returns)
@@ -293,7 +293,7 @@ static void mask_call_irqoff(void *rounds)
 
 KTEST(call, pairs_with_interrupts_off_do_not_deadlock)
 {
-	unsigned rounds = 200;
+	unsigned rounds = MAX(1600 / cpu_online_count(), 4u);
 
 	reset();
 	KT_EQ(smp_run_on(cpu_online_mask(), cross_call, &rounds), cpu_online_count());
@@ -302,7 +302,8 @@ KTEST(call, pairs_with_interrupts_off_do_not_deadlock)
 
 KTEST(call, rings_and_masks_with_interrupts_off_do_not_deadlock)
 {
-	unsigned rounds = few(100), cpus = cpu_online_count();
+	unsigned cpus = cpu_online_count();
+	unsigned rounds = MAX(800 / cpus, 2u);
 
 	reset();
 	KT_EQ(smp_run_on(cpu_online_mask(), ring_call, &rounds), cpus);

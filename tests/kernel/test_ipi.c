@@ -117,6 +117,8 @@ static void expect_everywhere(enum ipi_type type, bool has_data)
 	ipi.target = IPI_TARGET_ALL_BUT_SELF;
 	expect(&ipi, &targets);
 	for_each_cpu (cpu, cpu_online_mask()) {
+		if (cpu > 8 && cpu % 16 != 15)
+			continue; /* a sample of a large machine */
 		cpumask_only(&targets, cpu);
 		ipi.target = IPI_TARGET_CPU(cpu);
 		expect(&ipi, &targets);

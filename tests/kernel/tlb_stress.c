@@ -12,6 +12,7 @@
 
 #include <fanga/clock.h>
 #include <fanga/cpu.h>
+#include <fanga/ipi.h>
 #include <fanga/mm.h>
 #include <fanga/options.h>
 #include <fanga/percpu.h>
@@ -56,6 +57,12 @@ static void set_noflush(uint64_t on)
 	tlb_hook_noflush(on);
 }
 
+static void set_ipi_drop(uint64_t every)
+{
+	ipi_hook_drop((unsigned)every);
+}
+
+TEST_HOOK(ipi_drop, set_ipi_drop);
 TEST_HOOK(tlb_rounds, set_rounds);
 TEST_HOOK(tlb_noflush, set_noflush);
 #endif
