@@ -21,12 +21,12 @@
 #define APIC_BASE_X2_ENABLE BIT(10)
 #define APIC_BASE_ENABLE    BIT(11)
 
-#define SPURIOUS_ENABLE	   0x100u
-#define LOGICAL_FORMAT_FLAT 0xffffffffu
-#define VERSION_MAX_LVT(v) ((v) >> 16 & 0xff)
+#define SPURIOUS_ENABLE	     0x100u
+#define LOGICAL_FORMAT_FLAT  0xffffffffu
+#define VERSION_MAX_LVT(v)   ((v) >> 16 & 0xff)
 #define LVT_WITH_PERFORMANCE 4 /* highest LVT index from which the counter entry exists */
-#define LVT_NMI		   0x400u
-#define LVT_ACTIVE_LOW	   0x2000u
+#define LVT_NMI		     0x400u
+#define LVT_ACTIVE_LOW	     0x2000u
 
 #define ICR_INIT	 0x500u
 #define ICR_STARTUP	 0x600u
@@ -52,7 +52,8 @@ struct nmi_lint {
 bool apic_uses_msrs;
 volatile uint32_t *apic_mmio;
 
-/* Some CPU's x2APIC does not answer to its logical id. Atomic: set while CPUs start, never cleared. */
+/* Some CPU's x2APIC does not answer to its logical id. Atomic: set while CPUs start, never cleared.
+ */
 static bool has_no_logical_ids;
 
 DEFINE_PER_CPU(struct apic_counters, apic_counters);
@@ -72,14 +73,14 @@ int apic_add_nmi_lint(uint32_t apic_id, unsigned lint, struct irq_signal signal)
 		return -ENOSPC;
 	/* An NMI pin is edge-triggered whatever the table says (SDM 11.5.1). */
 	nmi_lints[nmi_lint_count++] = (struct nmi_lint){
-		.apic_id = apic_id, .lint = (uint8_t)lint, .active_low = signal.active_low
-	};
+		.apic_id = apic_id, .lint = (uint8_t)lint, .active_low = signal.active_low};
 	return 0;
 }
 
 /* ---- set-up of one CPU ---- */
 
-/* From "off" x2APIC is reached only through xAPIC (SDM 11.12.5); from either mode one write does. */
+/* From "off" x2APIC is reached only through xAPIC (SDM 11.12.5); from either mode one write does.
+ */
 static void set_mode(void)
 {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
@@ -110,7 +111,7 @@ static void check_logical_id(uint32_t self)
 
 static void set_local_pins(uint32_t self)
 {
-	uint32_t lvt[2] = { APIC_LVT_MASKED, APIC_LVT_MASKED };
+	uint32_t lvt[2] = {APIC_LVT_MASKED, APIC_LVT_MASKED};
 
 	for (unsigned i = 0; i < nmi_lint_count; i++) {
 		const struct nmi_lint *nmi = &nmi_lints[i];
@@ -122,7 +123,8 @@ static void set_local_pins(uint32_t self)
 	apic_write(APIC_LVT_LINT1, lvt[1]);
 }
 
-/* The ESR latches its value on a write; the first write after an error arms it anew (SDM 11.5.3). */
+/* The ESR latches its value on a write; the first write after an error arms it anew (SDM 11.5.3).
+ */
 static uint32_t take_error_status(void)
 {
 	apic_write(APIC_ERROR_STATUS, 0);
@@ -136,7 +138,8 @@ void apic_init_ap(void)
 	set_mode();
 	self = apic_self_id();
 
-	/* While software-disabled all LVT entries stay masked, so the enabling write comes first. */
+	/* While software-disabled all LVT entries stay masked, so the enabling write comes first.
+	 */
 	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	apic_write(APIC_TASK_PRIORITY, 0);
 	if (apic_uses_msrs) {
@@ -289,7 +292,8 @@ static int send_xapic(uint32_t destination, uint32_t command)
 
 	this_cpu_write(icr_busy, 1);
 	if (wait_icr_idle()) {
-		/* Uncached stores drain the store buffer first: the target sees what came before. */
+		/* Uncached stores drain the store buffer first: the target sees what came before.
+		 */
 		apic_mmio[APIC_ICR_HIGH / 4] = destination << 24;
 		apic_mmio[APIC_ICR / 4] = command;
 		error = 0;
@@ -309,10 +313,10 @@ static int send_xapic(uint32_t destination, uint32_t command)
 }
 
 /*
- * A WRMSR to an x2APIC register serialises nothing (SDM 11.12.3): the IPI could overtake stores that
- * still sit in the store buffer, and its handler would not find what it was sent for. MFENCE drains
- * the stores, LFENCE keeps the WRMSR behind the MFENCE. Pairs with the interrupt's acceptance on the
- * target, which serialises there.
+ * A WRMSR to an x2APIC register serialises nothing (SDM 11.12.3): the IPI could overtake stores
+ * that still sit in the store buffer, and its handler would not find what it was sent for. MFENCE
+ * drains the stores, LFENCE keeps the WRMSR behind the MFENCE. Pairs with the interrupt's
+ * acceptance on the target, which serialises there.
  */
 static void send_x2apic(uint32_t destination, uint32_t command)
 {
@@ -376,7 +380,7 @@ static void send_destination(struct apic_dest dest, void *arg)
 
 unsigned apic_send_many(const uint32_t *apic_ids, unsigned n, uint8_t vector)
 {
-	struct send_state state = { .command = ICR_ASSERT | vector };
+	struct send_state state = {.command = ICR_ASSERT | vector};
 	unsigned unreachable;
 
 	if (__atomic_load_n(&has_no_logical_ids, __ATOMIC_RELAXED)) {

@@ -2,16 +2,16 @@
  * The local APIC of the running CPU, xAPIC (memory) or x2APIC (MSRs) behind one interface.
  *
  * Which of the two is decided once, by CPUID alone: a simulator without x2APIC takes the enabling
- * MSR write without a fault. Intel SDM vol. 3 chapter 11 (APIC), sections 11.12 (x2APIC), 11.6 (IPI).
- * No function here knows which CPUs are online: that policy is the smp room's.
+ * MSR write without a fault. Intel SDM vol. 3 chapter 11 (APIC), sections 11.12 (x2APIC), 11.6
+ * (IPI). No function here knows which CPUs are online: that policy is the smp room's.
  */
 #pragma once
 
 #include "fanga/percpu.h"
 #include "lib/types.h"
 
-#define APIC_ID_ALL	UINT32_MAX /* x2APIC broadcast; "every CPU" in apic_add_nmi_lint() */
-#define APIC_ID_ALL_XAPIC 0xffu	   /* xAPIC broadcast; ids from here up need x2APIC */
+#define APIC_ID_ALL	  UINT32_MAX /* x2APIC broadcast; "every CPU" in apic_add_nmi_lint() */
+#define APIC_ID_ALL_XAPIC 0xffu	     /* xAPIC broadcast; ids from here up need x2APIC */
 
 /* How an interrupt line signals; the defaults of ISA are {false, false}. */
 struct irq_signal {
@@ -24,7 +24,8 @@ struct apic_counters {
 	uint64_t spurious;
 	uint64_t errors;	/* error interrupts */
 	uint32_t error_bits;	/* all ESR bits seen, SDM 11.5.3 */
-	uint64_t send_timeouts; /* xAPIC: an earlier IPI was not accepted in time; ours was not sent */
+	uint64_t send_timeouts; /* xAPIC: an earlier IPI was not accepted in time; ours was not sent
+				 */
 	uint64_t refused;	/* sends to an id that this mode cannot reach */
 	uint64_t nested_sends;	/* xAPIC: from an NMI that hit between another send's two writes */
 };
@@ -68,8 +69,8 @@ uint32_t apic_boot_id(void);
 bool apic_id_reachable(uint32_t apic_id);
 
 /*
- * Whether an interrupt with @vector is in service on this CPU: it came as a message and wants an EOI,
- * not from an exception or as a spurious one. False before apic_init_*(). Any context.
+ * Whether an interrupt with @vector is in service on this CPU: it came as a message and wants an
+ * EOI, not from an exception or as a spurious one. False before apic_init_*(). Any context.
  */
 bool apic_in_service(uint8_t vector);
 
@@ -89,8 +90,8 @@ int apic_send_all(uint8_t vector);
 
 /*
  * Send @vector to @n ids with as few ICR writes as the mode allows: x2APIC clusters of 16, xAPIC's
- * flat set of ids 0..7, else one each. Returns the ICR writes made; unreachable ids are left out and
- * counted. Any context.
+ * flat set of ids 0..7, else one each. Returns the ICR writes made; unreachable ids are left out
+ * and counted. Any context.
  */
 unsigned apic_send_many(const uint32_t *apic_ids, unsigned n, uint8_t vector);
 

@@ -9,8 +9,8 @@
 
 #include "arch/x86_64/apic.h"
 
-#define OPEN_CLUSTERS	    64u /* one bit each in a word */
-#define CLUSTER_ID_MASK	    (BIT(APIC_CLUSTER_BITS) - 1)
+#define OPEN_CLUSTERS	     64u /* one bit each in a word */
+#define CLUSTER_ID_MASK	     (BIT(APIC_CLUSTER_BITS) - 1)
 #define X2APIC_LOGICAL_LIMIT BIT(20) /* 16 bits of cluster, 4 of position */
 
 bool apic_dest_reachable(bool x2apic, uint32_t apic_id)
@@ -20,16 +20,17 @@ bool apic_dest_reachable(bool x2apic, uint32_t apic_id)
 
 static void emit_physical(uint32_t apic_id, apic_dest_fn emit, void *arg)
 {
-	emit((struct apic_dest){ .id = apic_id, .logical = false }, arg);
+	emit((struct apic_dest){.id = apic_id, .logical = false}, arg);
 }
 
 /* One member is named physically: hardware and simulators deliver that with less matching. */
 static void emit_cluster(uint32_t cluster, uint16_t members, apic_dest_fn emit, void *arg)
 {
 	if ((members & (members - 1)) == 0)
-		emit_physical(cluster << APIC_CLUSTER_BITS | (uint32_t)__builtin_ctz(members), emit, arg);
+		emit_physical(cluster << APIC_CLUSTER_BITS | (uint32_t)__builtin_ctz(members), emit,
+			      arg);
 	else
-		emit((struct apic_dest){ .id = cluster << 16 | members, .logical = true }, arg);
+		emit((struct apic_dest){.id = cluster << 16 | members, .logical = true}, arg);
 }
 
 static unsigned merge_clusters(const uint32_t *apic_ids, unsigned n, apic_dest_fn emit, void *arg)
@@ -87,7 +88,7 @@ static unsigned merge_flat(const uint32_t *apic_ids, unsigned n, apic_dest_fn em
 	if (members && (members & (members - 1)) == 0)
 		emit_physical((uint32_t)__builtin_ctz(members), emit, arg);
 	else if (members)
-		emit((struct apic_dest){ .id = members, .logical = true }, arg);
+		emit((struct apic_dest){.id = members, .logical = true}, arg);
 	return unreachable;
 }
 

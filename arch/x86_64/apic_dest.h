@@ -2,8 +2,8 @@
  * Which destinations reach a set of APIC ids with the fewest ICR writes. Pure.
  *
  * x2APIC: logical id = cluster (id >> 4) << 16 | 1 << (id & 15), derived by hardware; ids from 2^20
- * have no logical id of their own (SDM vol. 3 section 11.12.10.2). xAPIC flat: 1 << id in 8 bits, as
- * apic.c programs it for ids below 8 (section 11.6.2.2).
+ * have no logical id of their own (SDM vol. 3 section 11.12.10.2). xAPIC flat: 1 << id in 8 bits,
+ * as apic.c programs it for ids below 8 (section 11.6.2.2).
  */
 #pragma once
 
@@ -25,7 +25,8 @@ static inline uint32_t apic_dest_logical_id(uint32_t apic_id)
 	return apic_id >> APIC_CLUSTER_BITS << 16 | 1u << (apic_id & 0xf);
 }
 
-/* Whether @apic_id can be named by a physical destination of this mode without being a broadcast. */
+/* Whether @apic_id can be named by a physical destination of this mode without being a broadcast.
+ */
 bool apic_dest_reachable(bool x2apic, uint32_t apic_id);
 
 /*

@@ -4,7 +4,8 @@
  * Both ends of a window are edges of the reference, each the tightest of several: the TSC is read
  * before and after the reference, and what lies between is the uncertainty of that end. A host that
  * takes the CPU away in between makes one attempt wide, which is then not the one chosen.
- * Boot CPU only, interrupts off. Every loop is bounded: a reference that stops ends the measurement.
+ * Boot CPU only, interrupts off. Every loop is bounded: a reference that stops ends the
+ * measurement.
  */
 #include "arch/x86_64/calibrate.h"
 
@@ -136,7 +137,8 @@ static uint64_t round_measured(uint64_t hz, uint64_t uncertain_counts, uint64_t 
 	return clock_round_hz(hz, uncertain_hz);
 }
 
-/* The APIC timer's frequency follows from the TSC's: one source of error less than by the reference. */
+/* The APIC timer's frequency follows from the TSC's: one source of error less than by the
+ * reference. */
 static uint64_t apic_hz(const struct edge *start, const struct edge *end, uint64_t tsc_hz)
 {
 	uint64_t counts = start->apic_timer - end->apic_timer;
@@ -198,11 +200,12 @@ int calibrate_measure(struct calibration *result)
 	int error = -ENODEV;
 
 	if (hpet_present())
-		references[n++] = (struct reference){ "hpet", hpet_period_fs(), UINT32_MAX, hpet_read };
+		references[n++] =
+			(struct reference){"hpet", hpet_period_fs(), UINT32_MAX, hpet_read};
 	if (pmtimer_present())
-		references[n++] = (struct reference){ "pmtimer", PMTIMER_PERIOD_FS, pmtimer_mask(),
-						      pmtimer_read };
-	references[n++] = (struct reference){ "pit", PIT_PERIOD_FS, UINT16_MAX, pit_read };
+		references[n++] = (struct reference){"pmtimer", PMTIMER_PERIOD_FS, pmtimer_mask(),
+						     pmtimer_read};
+	references[n++] = (struct reference){"pit", PIT_PERIOD_FS, UINT16_MAX, pit_read};
 
 	apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_1);
 	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | APIC_LVT_TIMER_ONE_SHOT);

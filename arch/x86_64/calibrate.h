@@ -21,5 +21,6 @@ int calibrate_measure(struct calibration *result) __must_check;
 /* What CPUID says about the TSC, 0 when it does not: leaf 0x15, or the hypervisor's timing leaf. */
 uint64_t calibrate_cpuid_hz(void);
 
-/* The nominal frequency (leaf 0x16), which the TSC usually has, or 0: when nothing else is there. */
+/* The nominal frequency (leaf 0x16), which the TSC usually has, or 0: when nothing else is there.
+ */
 uint64_t calibrate_cpuid_nominal_hz(void);

@@ -16,9 +16,9 @@
 #define MSR_TSC_ADJUST	       0x3b
 #define CPUID_7_EBX_TSC_ADJUST BIT(1)
 
-#define ASSUMED_HZ  1000000000ull
-#define VIRTUAL_HZ  1000000000ull /* QEMU: one instruction, one nanosecond */
-#define STATED_PPM  10000	  /* a stated frequency this close to the measured one is believed */
+#define ASSUMED_HZ 1000000000ull
+#define VIRTUAL_HZ 1000000000ull /* QEMU: one instruction, one nanosecond */
+#define STATED_PPM 10000	 /* a stated frequency this close to the measured one is believed */
 
 static uint64_t boot_tsc;
 static uint64_t calibrated_tsc; /* a moment before any other CPU started */
@@ -69,7 +69,7 @@ static uint64_t choose_hz(uint64_t measured)
 
 static int find_frequency(void)
 {
-	struct calibration measured = { 0 };
+	struct calibration measured = {0};
 
 	if (calibrate_measure(&measured) == 0) {
 		reference_name = measured.reference;
@@ -108,11 +108,13 @@ int clock_calibrate(void)
 
 void clock_init_ap(void)
 {
-	/* The TSCs count since one common reset; what differs is what somebody added (SDM 18.17.3). */
+	/* The TSCs count since one common reset; what differs is what somebody added (SDM 18.17.3).
+	 */
 	if (has_tsc_adjust() && rdmsr(MSR_TSC_ADJUST) != boot_tsc_adjust)
 		wrmsr(MSR_TSC_ADJUST, boot_tsc_adjust);
 	if (rdtsc() < calibrated_tsc)
-		log_warn_ratelimited("clock: this CPU's tsc is behind; its times are not comparable");
+		log_warn_ratelimited(
+			"clock: this CPU's tsc is behind; its times are not comparable");
 }
 
 uint64_t clock_tsc_to_ns(uint64_t tsc)

@@ -8,7 +8,7 @@ struct clock_scale clock_scale_to_ns(uint64_t hz)
 	/* 10^9 * 2^32 < 2^62; rounding to nearest halves the error. */
 	uint64_t numerator = NS_PER_SECOND << CLOCK_SCALE_SHIFT;
 
-	return (struct clock_scale){ .multiplier = (numerator + hz / 2) / hz };
+	return (struct clock_scale){.multiplier = (numerator + hz / 2) / hz};
 }
 
 struct clock_scale clock_scale_from_ns(uint64_t hz)
@@ -18,8 +18,7 @@ struct clock_scale clock_scale_from_ns(uint64_t hz)
 
 	return (struct clock_scale){
 		.multiplier = (whole << CLOCK_SCALE_SHIFT) +
-			      ((rest << CLOCK_SCALE_SHIFT) + NS_PER_SECOND - 1) / NS_PER_SECOND
-	};
+			      ((rest << CLOCK_SCALE_SHIFT) + NS_PER_SECOND - 1) / NS_PER_SECOND};
 }
 
 uint64_t clock_scale_apply_up(struct clock_scale scale, uint64_t count)
@@ -72,7 +71,7 @@ bool clock_hz_agree(uint64_t a, uint64_t b, uint32_t ppm)
 
 static uint64_t median(const uint64_t *values, unsigned n)
 {
-	uint64_t sorted[CLOCK_TRIES_MAX];
+	uint64_t sorted[CLOCK_TRIES_MAX] = {0};
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned at = i;

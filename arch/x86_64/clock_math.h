@@ -1,6 +1,6 @@
 /*
- * Arithmetic of clocks: counts to nanoseconds and back, frequencies from measurements. Pure, without
- * 128-bit division (the kernel has no compiler runtime library).
+ * Arithmetic of clocks: counts to nanoseconds and back, frequencies from measurements. Pure,
+ * without 128-bit division (the kernel has no compiler runtime library).
  */
 #pragma once
 
@@ -45,11 +45,12 @@ static inline uint32_t clock_counter_delta(uint32_t before, uint32_t after, uint
 	return (after - before) & mask;
 }
 
-/* Both ends of a window, read at the same moments: of the counter to be calibrated and the reference. */
+/* Both ends of a window, read at the same moments: of the counter to be calibrated and the
+ * reference. */
 struct clock_window {
-	uint64_t counts;	 /* of the counter */
-	uint64_t reference;	 /* counts of the reference */
-	uint32_t reference_fs;	 /* femtoseconds per count of it */
+	uint64_t counts;	   /* of the counter */
+	uint64_t reference;	   /* counts of the reference */
+	uint32_t reference_fs;	   /* femtoseconds per count of it */
 	uint64_t uncertain_counts; /* how far apart "the same moments" may be, both ends together */
 };
 
@@ -60,8 +61,8 @@ uint64_t clock_window_hz(const struct clock_window *window);
 bool clock_hz_agree(uint64_t a, uint64_t b, uint32_t ppm);
 
 /*
- * The frequency that @n (1..CLOCK_TRIES_MAX) measured ones stand for: the mean of the first two that
- * agree within @ppm, with *@steady true; else their median, with *@steady false.
+ * The frequency that @n (1..CLOCK_TRIES_MAX) measured ones stand for: the mean of the first two
+ * that agree within @ppm, with *@steady true; else their median, with *@steady false.
  */
 #define CLOCK_TRIES_MAX 5
 uint64_t clock_choose_hz(const uint64_t *hz, unsigned n, uint32_t ppm, bool *steady);

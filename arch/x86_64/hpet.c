@@ -1,6 +1,6 @@
 /*
- * High Precision Event Timer. Set up once on the boot CPU before others run; afterwards the block is
- * only read, so there are no locks. Registers are touched 32 bits at a time: 64-bit accesses are
+ * High Precision Event Timer. Set up once on the boot CPU before others run; afterwards the block
+ * is only read, so there are no locks. Registers are touched 32 bits at a time: 64-bit accesses are
  * optional (HPET 1.0a section 2.2) and a simulator splits them anyway.
  */
 #include "arch/x86_64/hpet.h"
@@ -24,22 +24,22 @@
 
 #define CAPABILITIES_LAST_TIMER(v) ((v) >> 8 & 0x1f)
 
-#define CONFIG_ENABLE	0x1u
-#define CONFIG_LEGACY	0x2u
+#define CONFIG_ENABLE 0x1u
+#define CONFIG_LEGACY 0x2u
 
-#define TIMER_LEVEL	    BIT(1)
-#define TIMER_INTERRUPT	    BIT(2)
-#define TIMER_PERIODIC	    BIT(3)
-#define TIMER_CAN_PERIODIC  BIT(4)
-#define TIMER_SET_VALUE	    BIT(6)
-#define TIMER_32BIT	    BIT(8)
-#define TIMER_PIN_SHIFT	    9
-#define TIMER_PIN_MASK	    (0x1full << TIMER_PIN_SHIFT)
-#define TIMER_FSB	    BIT(14)
+#define TIMER_LEVEL	   BIT(1)
+#define TIMER_INTERRUPT	   BIT(2)
+#define TIMER_PERIODIC	   BIT(3)
+#define TIMER_CAN_PERIODIC BIT(4)
+#define TIMER_SET_VALUE	   BIT(6)
+#define TIMER_32BIT	   BIT(8)
+#define TIMER_PIN_SHIFT	   9
+#define TIMER_PIN_MASK	   (0x1full << TIMER_PIN_SHIFT)
+#define TIMER_FSB	   BIT(14)
 
-#define PERIOD_FS_MAX	    100000000u /* 100 ns, section 2.3.4 */
-#define PROBE_READS	    10000
-#define TURN_BOUND_FS	    20000000000ull /* 20 us */
+#define PERIOD_FS_MAX 100000000u /* 100 ns, section 2.3.4 */
+#define PROBE_READS   10000
+#define TURN_BOUND_FS 20000000000ull /* 20 us */
 
 static volatile uint32_t *registers;
 static uint32_t period_fs;
@@ -129,7 +129,8 @@ static void arm_periodic(unsigned n, int pin, uint32_t period)
 	config &= ~(uint32_t)(TIMER_PIN_MASK | TIMER_LEVEL | TIMER_FSB);
 	config |= TIMER_INTERRUPT | TIMER_PERIODIC | TIMER_SET_VALUE | TIMER_32BIT;
 	config |= (uint32_t)pin << TIMER_PIN_SHIFT;
-	/* Section 2.3.9.2.3: SET_VALUE lets the first write set the comparator; the second is the period. */
+	/* Section 2.3.9.2.3: SET_VALUE lets the first write set the comparator; the second is the
+	 * period. */
 	reg_write(HPET_TIMER(n), config);
 	reg_write(HPET_COMPARATOR(n), reg_read(HPET_COUNTER) + period);
 	reg_write(HPET_COMPARATOR(n), period);

@@ -14,9 +14,9 @@
 #define IOAPIC_MAX   128 /* as many as kernel/acpi keeps */
 #define IOAPIC_BYTES 0x20
 
-#define IOAPIC_SELECT  0 /* 32-bit words from the base */
-#define IOAPIC_WINDOW  4
-#define IOAPIC_VERSION 0x01
+#define IOAPIC_SELECT	  0 /* 32-bit words from the base */
+#define IOAPIC_WINDOW	  4
+#define IOAPIC_VERSION	  0x01
 #define IOAPIC_ENTRY(pin) (0x10 + 2 * (pin))
 
 #define VERSION_LAST_PIN(v) ((v) >> 16 & 0xff)
@@ -113,7 +113,7 @@ static bool mask_all_locked(const struct ioapic *ioapic)
 
 int ioapic_add(uint64_t phys, uint32_t gsi_base)
 {
-	struct ioapic ioapic = { .gsi_base = gsi_base };
+	struct ioapic ioapic = {.gsi_base = gsi_base};
 	unsigned long flags;
 	uint32_t version;
 	bool is_masked;
@@ -143,9 +143,8 @@ int ioapic_set_override(uint8_t isa_irq, uint32_t gsi, struct irq_signal signal)
 {
 	if (isa_irq >= ISA_IRQS)
 		return -EINVAL;
-	isa_routes[isa_irq] = (struct isa_route){
-		.gsi = gsi, .signal = signal, .is_overridden = true
-	};
+	isa_routes[isa_irq] =
+		(struct isa_route){.gsi = gsi, .signal = signal, .is_overridden = true};
 	return 0;
 }
 

@@ -11,7 +11,8 @@
 
 #define ISA_IRQS 16u
 
-/* Remap the two legacy 8259 controllers to VECTOR_PIC_BASE and mask them. Boot CPU, interrupts off. */
+/* Remap the two legacy 8259 controllers to VECTOR_PIC_BASE and mask them. Boot CPU, interrupts off.
+ */
 void pic_disable(void);
 
 /*
@@ -21,7 +22,8 @@ void pic_disable(void);
  */
 int ioapic_add(uint64_t phys, uint32_t gsi_base) __must_check;
 
-/* ISA interrupt @isa_irq arrives as @gsi with @signal. 0 or -EINVAL (no ISA number). Boot context. */
+/* ISA interrupt @isa_irq arrives as @gsi with @signal. 0 or -EINVAL (no ISA number). Boot context.
+ */
 int ioapic_set_override(uint8_t isa_irq, uint32_t gsi, struct irq_signal signal) __must_check;
 
 /* The gsi and signal of ISA interrupt @isa_irq (< ISA_IRQS) after overrides. */

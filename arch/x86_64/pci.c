@@ -1,7 +1,7 @@
 /*
  * PCI configuration space, see pci.h. `access` guards the address/data port pair (leaf, interrupts
- * off). The walk visits each of the 256 buses at most once, so that bridges that point at each other
- * cost nothing but their visit.
+ * off). The walk visits each of the 256 buses at most once, so that bridges that point at each
+ * other cost nothing but their visit.
  */
 #include "arch/x86_64/pci.h"
 
@@ -13,12 +13,12 @@
 #define CONFIG_DATA    0xcfc
 #define CONFIG_ENABLE  0x80000000u
 
-#define PCI_IDS		   0x00
-#define PCI_COMMAND	   0x04
-#define PCI_CLASS	   0x08
-#define PCI_HEADER	   0x0c
-#define PCI_BAR(n)	   ((uint8_t)(0x10 + 4 * (n)))
-#define PCI_BUS_NUMBERS	   0x18 /* header type 1 */
+#define PCI_IDS		0x00
+#define PCI_COMMAND	0x04
+#define PCI_CLASS	0x08
+#define PCI_HEADER	0x0c
+#define PCI_BAR(n)	((uint8_t)(0x10 + 4 * (n)))
+#define PCI_BUS_NUMBERS 0x18 /* header type 1 */
 
 #define COMMAND_IO	   0x1u
 #define COMMAND_MEMORY	   0x2u
@@ -122,7 +122,7 @@ static bool visit_function(struct walk *walk, struct pci_address address)
 
 static void visit_device(struct walk *walk, uint8_t bus, uint8_t number)
 {
-	struct pci_address address = { .bus = bus, .device = number };
+	struct pci_address address = {.bus = bus, .device = number};
 
 	if (!visit_function(walk, address))
 		return;
@@ -135,7 +135,7 @@ static void visit_device(struct walk *walk, uint8_t bus, uint8_t number)
 
 unsigned pci_enumerate(bool (*visit)(const struct pci_device *device, void *arg), void *arg)
 {
-	struct walk walk = { .visit = visit, .arg = arg };
+	struct walk walk = {.visit = visit, .arg = arg};
 
 	add_bus(&walk, 0);
 	for (int bus = take_bus(&walk); bus >= 0; bus = take_bus(&walk))
@@ -164,7 +164,7 @@ static bool compare(const struct pci_device *device, void *arg)
 
 int pci_find(uint16_t vendor, uint16_t device, struct pci_device *found)
 {
-	struct search search = { .vendor = vendor, .device = device, .found = found };
+	struct search search = {.vendor = vendor, .device = device, .found = found};
 
 	(void)pci_enumerate(compare, &search);
 	return search.is_found ? 0 : -ENODEV;

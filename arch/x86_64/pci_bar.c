@@ -16,7 +16,7 @@ int pci_bar_decode(uint32_t low, uint32_t high, uint32_t low_mask, uint32_t high
 {
 	uint64_t mask;
 
-	*bar = (struct pci_bar){ 0 };
+	*bar = (struct pci_bar){0};
 	if (low_mask == 0)
 		return 0; /* not implemented */
 	if (low & BAR_IO) {

@@ -34,7 +34,8 @@ uint32_t pmtimer_read(void)
 		a = read_once();
 		b = read_once();
 		c = read_once();
-		/* In order, give or take one wrap; half the range is far more than three reads take. */
+		/* In order, give or take one wrap; half the range is far more than three reads
+		 * take. */
 		if (((b - a) & mask) <= mask / 2 && ((c - b) & mask) <= mask / 2)
 			break;
 	}

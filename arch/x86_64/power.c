@@ -1,6 +1,7 @@
 /*
- * Power off and reset, see power.h. The configuration is written once at boot; afterwards everything
- * here is a handful of port writes that work in any state of the machine, so there are no locks.
+ * Power off and reset, see power.h. The configuration is written once at boot; afterwards
+ * everything here is a handful of port writes that work in any state of the machine, so there are
+ * no locks.
  */
 #include "arch/x86_64/power.h"
 
@@ -16,11 +17,11 @@
 
 #define BOCHS_SHUTDOWN_PORT 0x8900 /* Bochs: the bytes of "Shutdown" in order */
 
-#define KEYBOARD_STATUS	 0x64
-#define KEYBOARD_FULL	 0x02
-#define KEYBOARD_RESET	 0xfe
+#define KEYBOARD_STATUS 0x64
+#define KEYBOARD_FULL	0x02
+#define KEYBOARD_RESET	0xfe
 /* Port reads of about 1 us each: what firmware may take to switch modes, or a reset to happen. */
-#define WAIT_POLLS	 300000
+#define WAIT_POLLS 300000
 
 static struct power_config config;
 static volatile uint8_t *reset_mmio;
@@ -131,9 +132,10 @@ _Noreturn void power_reset(void)
 	static const struct {
 		uint16_t limit;
 		uint64_t base;
-	} __packed no_idt = { 0, 0 };
+	} __packed no_idt = {0, 0};
 
 	irq_disable();
+	serial_drain(SERIAL_COM1);
 	reset_register();
 	reset_keyboard();
 	/* Without an IDT any exception is a triple fault, which resets every PC. */

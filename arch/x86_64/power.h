@@ -20,7 +20,8 @@ struct power_config {
 	uint8_t reset_value;
 };
 
-/* Remember @config and map what panics may need later. Without it the fallbacks still work. Once. */
+/* Remember @config and map what panics may need later. Without it the fallbacks still work. Once.
+ */
 void power_init(const struct power_config *config);
 
 /*

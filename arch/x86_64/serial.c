@@ -27,8 +27,8 @@
 #define DIVISOR_115200 1
 
 /*
- * One FIFO takes 1.4 ms at 115200 baud and a port read about 1 us on hardware, so this is some 200 ms:
- * long enough for a host that reads our output slowly, short enough for a line that is dead.
+ * One FIFO takes 1.4 ms at 115200 baud and a port read about 1 us on hardware, so this is some 200
+ * ms: long enough for a host that reads our output slowly, short enough for a line that is dead.
  */
 #define SERIAL_SPIN_LIMIT 200000u
 
@@ -40,8 +40,8 @@ struct uart {
 };
 
 static struct uart uarts[SERIAL_PORTS] = {
-	[SERIAL_COM1] = { .base = 0x3f8 },
-	[SERIAL_COM2] = { .base = 0x2f8 },
+	[SERIAL_COM1] = {.base = 0x3f8},
+	[SERIAL_COM2] = {.base = 0x2f8},
 };
 
 /* The scratch register keeps what is written; an empty bus reads 0xff whatever was written. */

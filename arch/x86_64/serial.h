@@ -1,4 +1,7 @@
-/* Polled 16550 serial ports: COM1 carries the console, COM2 the result bytes where there is no shared memory. */
+/*
+ * Polled 16550 serial ports: COM1 carries the console, COM2 the result bytes where there is no
+ * shared memory.
+ */
 #pragma once
 
 #include "lib/types.h"
@@ -29,8 +32,8 @@ bool serial_present(enum serial_port port);
 size_t serial_write(enum serial_port port, const void *bytes, size_t length);
 
 /*
- * Waits, as serial_write() does, until the last byte has left the port: the power must not go before.
- * Context as serial_write().
+ * Waits, as serial_write() does, until the last byte has left the port: the power must not go
+ * before. Context as serial_write().
  */
 void serial_drain(enum serial_port port);
 

@@ -2,9 +2,9 @@
  * The local APIC timer of each CPU: one-shot and tick. See include/fanga/timer.h.
  *
  * Per CPU one time is due at most (`due_ns`, clock_ns() time). The hardware is only ever told a
- * distance from now; whether the time has come is decided by the clock, so a hardware count that ran
- * out early, or that was too short for the distance, is just armed again.
- * State is the owner CPU's and changes with interrupts off; handlers are set at boot.
+ * distance from now; whether the time has come is decided by the clock, so a hardware count that
+ * ran out early, or that was too short for the distance, is just armed again. State is the owner
+ * CPU's and changes with interrupts off; handlers are set at boot.
  */
 #include "fanga/timer.h"
 
@@ -20,7 +20,7 @@
 #define NOT_ARMED	     UINT64_MAX
 
 struct timer_state {
-	uint64_t due_ns; /* NOT_ARMED, or when the handler is to run */
+	uint64_t due_ns;  /* NOT_ARMED, or when the handler is to run */
 	uint32_t tick_hz; /* 0: one-shot */
 	/* A period is period_ns + period_rest / tick_hz nanoseconds; `rest` collects the parts. */
 	uint32_t period_rest;
@@ -29,7 +29,7 @@ struct timer_state {
 	uint64_t missed;
 };
 
-static DEFINE_PER_CPU(struct timer_state, timer_state) = { .due_ns = NOT_ARMED };
+static DEFINE_PER_CPU(struct timer_state, timer_state) = {.due_ns = NOT_ARMED};
 
 static bool uses_deadline;
 static struct clock_scale ns_to_counts; /* of the TSC in deadline mode, else of the APIC timer */
@@ -73,9 +73,9 @@ void timer_init_ap(void)
 	}
 	apic_write(APIC_LVT_TIMER, APIC_LVT_TIMER_DEADLINE | VECTOR_TIMER);
 	/*
-	 * In xAPIC mode the mode change is a store, and a deadline written before it arrives is lost:
-	 * MFENCE pairs it with the WRMSR of hardware_arm() (SDM 11.5.4.1). In x2APIC mode both are
-	 * WRMSRs, which the processor keeps in order.
+	 * In xAPIC mode the mode change is a store, and a deadline written before it arrives is
+	 * lost: MFENCE pairs it with the WRMSR of hardware_arm() (SDM 11.5.4.1). In x2APIC mode
+	 * both are WRMSRs, which the processor keeps in order.
 	 */
 	if (!apic_uses_msrs)
 		__asm__ volatile("mfence" ::: "memory");

@@ -1,7 +1,7 @@
 /*
  * Test-and-set lock for register windows that take two accesses (index, then data). Interrupts are
- * off while it is held. Here because the sync room's locks lie to the right of arch; the windows are
- * used at boot and are never contended.
+ * off while it is held. Here because the sync room's locks lie to the right of arch; the windows
+ * are used at boot and are never contended.
  */
 #pragma once
 

@@ -34,8 +34,9 @@ void results_stage(const char *fmt, ...) __printf(1, 2);
 
 /*
  * Add top-level member @name of run.json; @write fills in its value, once. 0, or -ENOSPC when the
- * channel is full: the record is left out and counted. -EINVAL: @write made no JSON value. It runs with
- * the channel locked: it must not report, and takes only locks that nobody holds while reporting.
+ * channel is full: the record is left out and counted. -EINVAL: @write made no JSON value. It runs
+ * with the channel locked: it must not report, and takes only locks that nobody holds while
+ * reporting.
  */
 typedef void (*results_write_fn)(struct json *json, void *arg);
 int results_section(const char *name, results_write_fn write, void *arg) __must_check;

@@ -31,7 +31,7 @@ struct hold {
 
 static struct hold hold_channel(void)
 {
-	struct hold hold = { 0 };
+	struct hold hold = {0};
 
 	/* Relaxed: stale for a moment means one more CPU that waits for a lock that stays held. */
 	if (__atomic_load_n(&is_broken, __ATOMIC_RELAXED)) {
@@ -203,7 +203,7 @@ void results_panic(const char *text)
 
 _Noreturn void results_exit(int status, int signal, enum channel_exit_reason reason)
 {
-	struct channel_exit exit = { .status = status, .signal = signal, .reason = reason };
+	struct channel_exit exit = {.status = status, .signal = signal, .reason = reason};
 	struct hold hold;
 
 	if (transport_dropped())

@@ -15,7 +15,8 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-/* What ordinary records leave free, so that a panic's text and the exit status always get through. */
+/* What ordinary records leave free, so that a panic's text and the exit status always get through.
+ */
 #define RESERVED_BYTES 8192u
 #define MEMORY_MIN     (CHANNEL_DATA_OFFSET + 2 * RESERVED_BYTES)
 #define SERIAL_MAX     (128u * 1024u)
@@ -59,8 +60,8 @@ static bool open_memory(void)
 	if (find_memory(&bar))
 		return false;
 	/*
-	 * Cached: behind this BAR is the host's memory, coherent with its caches, without registers or
-	 * side effects. Uncached it would be correct too, and some hundred times slower.
+	 * Cached: behind this BAR is the host's memory, coherent with its caches, without registers
+	 * or side effects. Uncached it would be correct too, and some hundred times slower.
 	 */
 	header = device_memory_map(bar.base, bar.size);
 	if (!header)
@@ -137,8 +138,7 @@ static void count_dropped(void)
 int transport_commit(void)
 {
 	struct channel_record head = {
-		.sync = CHANNEL_RECORD_SYNC, .type = record.type, .length = record.length
-	};
+		.sync = CHANNEL_RECORD_SYNC, .type = record.type, .length = record.length};
 	uint64_t used = sizeof(head) + record.length;
 	uint64_t total = channel_record_bytes(record.length);
 

@@ -81,8 +81,8 @@ static void clusters_take_one_write_each(void **state)
 
 static void flat_set_takes_one_write(void **state)
 {
-	static const uint32_t ids[] = { 3, 0, 7, 8, 254, 5 };
-	static const uint32_t single[] = { 6 };
+	static const uint32_t ids[] = {3, 0, 7, 8, 254, 5};
+	static const uint32_t single[] = {6};
 	struct machine machine;
 
 	(void)state;
@@ -97,7 +97,7 @@ static void flat_set_takes_one_write(void **state)
 
 static void broadcast_ids_are_refused(void **state)
 {
-	static const uint32_t ids[] = { 255, 256, UINT32_MAX, 9 };
+	static const uint32_t ids[] = {255, 256, UINT32_MAX, 9};
 	struct machine machine;
 
 	(void)state;
@@ -112,7 +112,7 @@ static void broadcast_ids_are_refused(void **state)
 
 static void ids_without_logical_id_go_alone(void **state)
 {
-	static const uint32_t ids[] = { 1u << 20, (1u << 20) + 1, UINT32_MAX - 1 };
+	static const uint32_t ids[] = {1u << 20, (1u << 20) + 1, UINT32_MAX - 1};
 	struct machine machine;
 
 	(void)state;
@@ -131,7 +131,7 @@ static void random_sets_are_covered_exactly(void **state)
 		bool is_x2apic = round & 1;
 		uint32_t span = (uint32_t)prng_below(&prng, is_x2apic ? IDS_MAX : 255) + 1;
 		uint32_t ids[512];
-		bool is_wanted[IDS_MAX] = { false };
+		bool is_wanted[IDS_MAX] = {false};
 		unsigned n = 0;
 		struct machine machine;
 

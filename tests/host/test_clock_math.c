@@ -7,9 +7,9 @@
 #include "lib/prng.h"
 
 static const uint64_t frequencies[] = {
-	1000000,    1193182,	3579545,    14318180,	24000000,   99999999,	100000000,
-	999999999,  1000000000, 1000000001, 2294608000, 2899999999, 4294967295, 4294967296,
-	5300000000, 9999999999, 10000000000,
+	1000000,    1193182,	3579545,    14318180,	24000000,    99999999,
+	100000000,  999999999,	1000000000, 1000000001, 2294608000,  2899999999,
+	4294967295, 4294967296, 5300000000, 9999999999, 10000000000,
 };
 
 #define YEAR_SECONDS (365ull * 86400)
@@ -121,8 +121,7 @@ static void window_gives_frequency(void **state)
 {
 	/* 1 ms at 2.4 GHz against a 14.318 MHz HPET, a 100 MHz one, the PM timer. */
 	struct clock_window window = {
-		.counts = 2400000, .reference = 14318, .reference_fs = 69841279
-	};
+		.counts = 2400000, .reference = 14318, .reference_fs = 69841279};
 
 	(void)state;
 	assert_true(clock_hz_agree(clock_window_hz(&window), 2400000000, 100));
@@ -131,7 +130,7 @@ static void window_gives_frequency(void **state)
 	assert_int_equal(clock_window_hz(&window), 2400000000);
 	window.reference = 0;
 	assert_int_equal(clock_window_hz(&window), 0);
-	window = (struct clock_window){ UINT64_MAX, UINT32_MAX, UINT32_MAX, 0 };
+	window = (struct clock_window){UINT64_MAX, UINT32_MAX, UINT32_MAX, 0};
 	assert_true(clock_window_hz(&window) != 0);
 }
 
@@ -147,9 +146,9 @@ static void agreement_has_a_limit(void **state)
 
 static void choice_takes_the_two_that_agree(void **state)
 {
-	uint64_t disturbed[] = { 2400000000, 1200000000, 2400100000 };
-	uint64_t wild[] = { 5000000000, 1000000000, 3000000000, 2000000000, 4000000000 };
-	uint64_t broken[] = { 0, 0 };
+	uint64_t disturbed[] = {2400000000, 1200000000, 2400100000};
+	uint64_t wild[] = {5000000000, 1000000000, 3000000000, 2000000000, 4000000000};
+	uint64_t broken[] = {0, 0};
 	bool steady;
 
 	(void)state;

@@ -1,7 +1,7 @@
 // sources: kernel/results/transport.c
 /*
- * The results channel: records as the host finds them, full channels, abandoned records. PCI, memory
- * and the serial port are this file's.
+ * The results channel: records as the host finds them, full channels, abandoned records. PCI,
+ * memory and the serial port are this file's.
  */
 #include "tests/host/check.h"
 
@@ -25,7 +25,7 @@ int pci_find(uint16_t vendor, uint16_t device, struct pci_device *found)
 {
 	assert_int_equal(vendor, CHANNEL_PCI_VENDOR);
 	assert_int_equal(device, CHANNEL_PCI_DEVICE);
-	*found = (struct pci_device){ .vendor = vendor, .device = device };
+	*found = (struct pci_device){.vendor = vendor, .device = device};
 	return has_memory ? 0 : -ENODEV;
 }
 
@@ -33,7 +33,7 @@ int pci_read_bar(const struct pci_device *device, unsigned index, struct pci_bar
 {
 	(void)device;
 	assert_int_equal(index, CHANNEL_PCI_BAR);
-	*bar = (struct pci_bar){ .base = 0x100000, .size = bar_size };
+	*bar = (struct pci_bar){.base = 0x100000, .size = bar_size};
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static void abandoned_record_is_overwritten(void **state)
 static void full_channel_still_takes_the_exit(void **state)
 {
 	static const uint8_t big[MEMORY_BYTES];
-	struct channel_exit exit = { .status = 3, .signal = -1 };
+	struct channel_exit exit = {.status = 3, .signal = -1};
 	uint64_t dropped = transport_dropped();
 	uint64_t committed;
 

@@ -12,10 +12,10 @@
 #include "lib/errno.h"
 #include "tests/kernel/ktest.h"
 
-#define TEST_VECTOR  0x60
+#define TEST_VECTOR   0x60
 #define NESTED_VECTOR 0x61
-#define WAIT_NS	     1000000000ull
-#define SETTLE_NS    20000ull
+#define WAIT_NS	      1000000000ull
+#define SETTLE_NS     20000ull
 
 static unsigned hits[CPU_MAX];	      /* atomic, of TEST_VECTOR by CPU */
 static unsigned nested_hits[CPU_MAX]; /* atomic, of NESTED_VECTOR */
@@ -95,7 +95,7 @@ KTEST(apic, mode_is_what_cpuid_offers)
 
 KTEST(apic, self_ipi_arrives)
 {
-	struct cpumask self = { 0 };
+	struct cpumask self = {0};
 
 	cpumask_set(&self, current_cpu_id());
 	KT_CHECK(begin());
@@ -107,7 +107,7 @@ KTEST(apic, self_ipi_arrives)
 
 KTEST(apic, self_ipi_waits_for_interrupts_on)
 {
-	struct cpumask self = { 0 };
+	struct cpumask self = {0};
 	unsigned long flags;
 	unsigned while_off;
 
@@ -129,7 +129,7 @@ KTEST(apic, ipi_reaches_the_one_named)
 	unsigned cpu;
 
 	for_each_cpu (cpu, cpu_online_mask()) {
-		struct cpumask one = { 0 };
+		struct cpumask one = {0};
 
 		cpumask_set(&one, cpu);
 		KT_CHECK(begin());
@@ -198,7 +198,7 @@ KTEST(apic, ids_out_of_reach_are_refused)
 {
 	uint64_t refused = this_cpu_read(apic_counters.refused);
 	uint32_t first = apic_is_x2apic() ? APIC_ID_ALL : APIC_ID_ALL_XAPIC;
-	uint32_t ids[] = { first, APIC_ID_ALL };
+	uint32_t ids[] = {first, APIC_ID_ALL};
 
 	KT_EQ(apic_send_ipi(first, TEST_VECTOR), -ERANGE);
 	KT_EQ(apic_send_nmi(first), -ERANGE);
@@ -228,7 +228,8 @@ KTEST(apic, error_interrupts_are_counted)
 
 KTEST(apic, spurious_interrupts_are_counted)
 {
-	/* Bochs ignores the EOI of one that came as a message: it would block all others for ever. */
+	/* Bochs ignores the EOI of one that came as a message: it would block all others for ever.
+	 */
 	if (apic_is_x2apic())
 		KT_SKIP("the simulator with x2APIC cannot end it");
 	check_counted(VECTOR_SPURIOUS, &raw_cpu_ptr(apic_counters)->spurious);
@@ -328,9 +329,9 @@ static void storm_work(void *arg)
 
 KTEST(apic, nmi_between_the_icr_halves_does_no_harm)
 {
-	struct storm storm = { .sender = 1, .victim_id = apic_self_id() };
+	struct storm storm = {.sender = 1, .victim_id = apic_self_id()};
 	uint64_t nested = this_cpu_read(apic_counters.nested_sends);
-	struct cpumask two = { 0 };
+	struct cpumask two = {0};
 	unsigned last = other_cpu();
 
 	if (cpu_online_count() < 4 || !cpu_is_online(1) || !cpu_is_online(2))
@@ -358,7 +359,8 @@ KTEST(apic, nmi_between_the_icr_halves_does_no_harm)
 		KT_EQ(nested_hits[cpu] != 0, cpu == last);
 	}
 	KT_EQ(per_cpu(apic_counters, 0).send_timeouts, 0);
-	ktest_note("%lu NMIs between the halves", this_cpu_read(apic_counters.nested_sends) - nested);
+	ktest_note("%lu NMIs between the halves",
+		   this_cpu_read(apic_counters.nested_sends) - nested);
 	if (!apic_is_x2apic() && clock_is_virtual())
 		KT_CHECK(this_cpu_read(apic_counters.nested_sends) > nested);
 }

@@ -29,7 +29,7 @@ struct moment {
 
 static struct moment read_both(uint32_t (*read)(void))
 {
-	struct moment best = { 0 };
+	struct moment best = {0};
 	uint64_t spread = UINT64_MAX;
 
 	for (unsigned i = 0; i < 16; i++) {
@@ -40,7 +40,7 @@ static struct moment read_both(uint32_t (*read)(void))
 		if (after - before >= spread)
 			continue;
 		spread = after - before;
-		best = (struct moment){ .ns = before + spread / 2, .counts = counts };
+		best = (struct moment){.ns = before + spread / 2, .counts = counts};
 	}
 	return best;
 }
@@ -108,7 +108,8 @@ static void watch_clock(void *arg)
 
 	(void)arg;
 	for (unsigned i = 0; i < rounds; i++) {
-		/* Acquire: pairs with the release below; our reading comes after the one published. */
+		/* Acquire: pairs with the release below; our reading comes after the one published.
+		 */
 		uint64_t before = __atomic_load_n(&latest_ns, __ATOMIC_ACQUIRE);
 		uint64_t now;
 

@@ -11,12 +11,12 @@
 #include "lib/errno.h"
 #include "tests/kernel/ktest.h"
 
-#define TEST_VECTOR  0x60
+#define TEST_VECTOR   0x60
 #define PIT_CHANNEL_0 0x40
 #define PIT_COMMAND   0x43
 #define PIT_MODE_2    0x34 /* channel 0, rate generator */
 #define PIT_MODE_0    0x30 /* channel 0, one shot; counts only once it is given a value */
-#define PIT_DIVISOR   119 /* 10 kHz */
+#define PIT_DIVISOR   119  /* 10 kHz */
 #define SEE_NS	      500000ull
 #define WAIT_NS	      1000000000ull
 
@@ -129,7 +129,7 @@ KTEST(ioapic, route_names_the_cpu)
 
 KTEST(ioapic, wrong_routes_are_refused)
 {
-	struct irq_signal signal = { 0 };
+	struct irq_signal signal = {0};
 
 	if (!ioapic_has_gsi(5))
 		KT_SKIP("no I/O APIC");

@@ -23,8 +23,8 @@ static bool count_device(const struct pci_device *device, void *arg)
 	int at = device->address.bus << 8 | device->address.device << 3 | device->address.function;
 
 	census->count++;
-	census->host_bridges += device->class_code == CLASS_BRIDGE &&
-				device->subclass == SUBCLASS_HOST;
+	census->host_bridges +=
+		device->class_code == CLASS_BRIDGE && device->subclass == SUBCLASS_HOST;
 	if (at <= census->last)
 		census->is_ascending = false;
 	census->last = at;
@@ -33,7 +33,7 @@ static bool count_device(const struct pci_device *device, void *arg)
 
 KTEST(pci, each_function_once)
 {
-	struct census census = { .is_ascending = true, .last = -1 };
+	struct census census = {.is_ascending = true, .last = -1};
 
 	KT_EQ(pci_enumerate(count_device, &census), census.count);
 	KT_CHECK(census.host_bridges >= 1);

@@ -1,4 +1,5 @@
-/* The results channel as this machine has it. What fits and what does not: tests/host/test_transport.c. */
+/* The results channel as this machine has it. What fits and what does not:
+ * tests/host/test_transport.c. */
 #include "fanga/results.h"
 #include "lib/errno.h"
 #include "lib/json.h"

@@ -9,11 +9,11 @@
 #include "lib/errno.h"
 #include "tests/kernel/ktest.h"
 
-#define WAIT_NS	     1000000000ull
+#define WAIT_NS 1000000000ull
 /* On an idle machine in virtual time: 2,000 instructions, whatever one of them lasts. */
-#define LATE_MAX_NS  (2000 * (1000000000 / clock_tsc_hz()))
+#define LATE_MAX_NS (2000 * (1000000000 / clock_tsc_hz()))
 
-static unsigned fired;	   /* atomic */
+static unsigned fired;	     /* atomic */
 static uint64_t fired_at_ns; /* of the last, atomic */
 
 static void note_fired(struct trap_frame *frame)
@@ -44,7 +44,7 @@ static void wait_fired(unsigned want)
 
 KTEST(timer, fires_once_and_in_time)
 {
-	static const uint64_t delays_ns[] = { 1000, 50000, 333333 };
+	static const uint64_t delays_ns[] = {1000, 50000, 333333};
 
 	ktest_note("mode %s", timer_mode_name());
 	for (unsigned i = 0; i < ARRAY_SIZE(delays_ns); i++) {
@@ -127,7 +127,8 @@ KTEST(timer, longer_than_the_hardware_counts)
 	timer_handler_fn before;
 	uint64_t due_ns, ticks;
 
-	/* 4.4 s are 220,000 bounded turns, and a simulator looks at every CPU at the end of each. */
+	/* 4.4 s are 220,000 bounded turns, and a simulator looks at every CPU at the end of each.
+	 */
 	if (!clock_is_virtual() || cpu_count() > 4)
 		KT_SKIP("takes long on the host's clock and with many CPUs");
 	before = begin();
