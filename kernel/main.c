@@ -12,6 +12,7 @@
 #include "fanga/call.h"
 #include "fanga/clock.h"
 #include "fanga/ipi.h"
+#include "fanga/lockdep.h"
 #include "fanga/log.h"
 #include "fanga/mm.h"
 #include "fanga/numa.h"
@@ -35,6 +36,7 @@
 #define EXIT_FAULT	  1
 #define BOOT_MAPPED_BYTES (4ul << 30) /* by boot/entry.S */
 #define WAIT_LIMIT_NS	  1000000000ul
+#define HOLD_LIMIT_NS	  10000000ul /* for a spinlock, for each CPU that takes turns */
 
 static struct boot_info boot;
 static char ist_stacks[IST_STACKS * IST_STRIDE] __aligned(IST_STRIDE);
@@ -66,6 +68,9 @@ static void set_wait_limit(void)
 	uint64_t share = host_cpus ? (cpu_count() + host_cpus - 1) / host_cpus : 1;
 
 	call_wait_limit_set(WAIT_LIMIT_NS * MAX(share, 1ul));
+	/* Virtual time is exact, and one for all CPUs; on the host's clock a holder may lose its core. */
+	lockdep_set_hold_limit_ns(clock_is_virtual() ? HOLD_LIMIT_NS * cpu_count()
+						     : WAIT_LIMIT_NS * MAX(share, 1ul));
 }
 
 static void start_cpus(void)

@@ -87,4 +87,9 @@ static inline void lockdep_release(struct lock_debug *lock, enum lock_mode mode)
 	(void)lock, (void)mode;
 }
 
+static inline void lockdep_set_hold_limit_ns(uint64_t ns)
+{
+	(void)ns;
+}
+
 #endif

@@ -60,8 +60,8 @@ struct lock_stat lockstat_sum(const struct lock_site *site);
 
 /*
  * Call @visit for each site that ever waited, the longest total wait first, at most @max of them,
- * and return how many were visited. Reports run one at a time: @visit may print, not report again.
- * Thread context.
+ * and return how many were visited. One caller at a time, with interrupts off: @visit takes no lock.
+ * Thread context, any locks held.
  */
 unsigned lockstat_for_each(unsigned max, void (*visit)(const struct lock_site *site, void *context),
 			   void *context);
@@ -72,9 +72,13 @@ void lockstat_site_name(const struct lock_site *site, char *buffer, size_t size)
 /*
  * Write the value of run.json's "locks": an array with one object for each site that ever waited,
  * the longest total wait first. The type is that of a writer for results_section(); @unused is
- * unused. Thread context.
+ * unused. The writer's sink takes no lock but what is held already. Thread context.
  */
 void lockstat_json(struct json *json, void *unused);
 
-/* Print the @max sites with the longest waits through @print, a line each. Thread context. */
+/*
+ * Print the sites with the longest waits through @print, a line each, at most @max of them and
+ * LOCKSTAT_REPORT_MAX. Thread context.
+ */
+#define LOCKSTAT_REPORT_MAX 16u
 void lockstat_report(unsigned max, void (*print)(const char *fmt, ...) __printf(1, 2));

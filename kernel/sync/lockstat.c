@@ -3,7 +3,8 @@
  *
  * Invariant: a CPU's counters are written by that CPU alone, with interrupts off, as whole words, so
  * that others may read them at any time. `total` and `next_by_wait` of the sites belong to the
- * holder of `report_lock`, a raw lock, lest the statistics wait at a site of their own.
+ * holder of `report_lock`: raw, lest the statistics wait at a site of their own, with interrupts off,
+ * and the last in every order, so that a report may be made under other locks.
  */
 #include <fanga/cpu.h>
 #include <fanga/lockstat.h>
@@ -69,14 +70,15 @@ static struct lock_site *sites_collect_locked(void)
 unsigned lockstat_for_each(unsigned max, void (*visit)(const struct lock_site *site, void *context),
 			   void *context)
 {
+	unsigned long flags = irq_save();
 	unsigned visited = 0;
-	PREEMPT_GUARD();
 
 	raw_spin_lock(&report_lock);
 	for (const struct lock_site *site = sites_collect_locked(); site && visited < max;
 	     site = site->next_by_wait, visited++)
 		visit(site, context);
 	raw_spin_unlock(&report_lock);
+	irq_restore(flags);
 	return visited;
 }
 
@@ -107,26 +109,39 @@ void lockstat_json(struct json *json, void *unused)
 	json_array_end(json);
 }
 
+/* A copy, for printing takes locks. */
 struct report {
-	void (*print)(const char *fmt, ...) __printf(1, 2);
+	unsigned count;
+	struct {
+		const struct lock_site *site;
+		struct lock_stat total;
+	} line[LOCKSTAT_REPORT_MAX];
 };
 
-static void print_site(const struct lock_site *site, void *context)
+static void report_add(const struct lock_site *site, void *context)
 {
-	const struct report *report = context;
-	char name[SITE_NAME_BYTES];
+	struct report *report = context;
 
-	lockstat_site_name(site, name, sizeof(name));
-	report->print("%10llu  %12llu  %12llu  %s\n", (unsigned long long)site->total.contended,
-		      (unsigned long long)site->total.wait_ns,
-		      (unsigned long long)site->total.max_wait_ns, name);
+	report->line[report->count].site = site;
+	report->line[report->count].total = site->total;
+	report->count++;
 }
 
 void lockstat_report(unsigned max, void (*print)(const char *fmt, ...) __printf(1, 2))
 {
-	struct report report = { .print = print };
+	struct report report = { .count = 0 };
+	char name[SITE_NAME_BYTES];
 
+	(void)lockstat_for_each(MIN(max, LOCKSTAT_REPORT_MAX), report_add, &report);
 	print("%10s  %12s  %12s  %s\n", "contended", "wait ns", "longest ns", "lock taken at");
-	if (!lockstat_for_each(max, print_site, &report))
+	for (unsigned i = 0; i < report.count; i++) {
+		const struct lock_stat *total = &report.line[i].total;
+
+		lockstat_site_name(report.line[i].site, name, sizeof(name));
+		print("%10llu  %12llu  %12llu  %s\n", (unsigned long long)total->contended,
+		      (unsigned long long)total->wait_ns, (unsigned long long)total->max_wait_ns,
+		      name);
+	}
+	if (!report.count)
 		print("%10s\n", "none");
 }
