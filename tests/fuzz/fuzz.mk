@@ -8,8 +8,7 @@ TEST_FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 $(TEST_BUILD)/fuzz.mk: tests/host/rules tests/fuzz $(TEST_FUZZ)
 	@mkdir -p $(@D)
-	@tests/host/rules fuzz $(TEST_FUZZ) >$@.new
-	@mv $@.new $@
+	@new=$@.$$$$; tests/host/rules fuzz $(TEST_FUZZ) >$$new && mv $$new $@
 
 -include $(TEST_BUILD)/fuzz.mk
 

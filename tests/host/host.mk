@@ -32,9 +32,8 @@ TEST_STRESS := $(sort $(wildcard tests/host/stress_*.c))
 
 $(TEST_BUILD)/tests.mk: tests/host/rules tests/host $(TEST_HOST) $(TEST_STRESS)
 	@mkdir -p $(@D)
-	@tests/host/rules asan $(TEST_HOST) >$@.new
-	@tests/host/rules tsan $(TEST_STRESS) >>$@.new
-	@mv $@.new $@
+	@new=$@.$$$$; { tests/host/rules asan $(TEST_HOST) && \
+		tests/host/rules tsan $(TEST_STRESS); } >$$new && mv $$new $@
 
 -include $(TEST_BUILD)/tests.mk
 
