@@ -308,6 +308,9 @@ static void send_during_storm(void *arg)
 	while (__atomic_load_n(&nmis_expected, __ATOMIC_ACQUIRE)) {
 		(void)apic_send_ipi(target, TEST_VECTOR);
 		sent++;
+		/* Uneven rounds, or turns could always end at the same place of one. */
+		for (volatile unsigned i = 0; i < sent % 13; i++)
+			;
 	}
 	ktest_note("%u IPIs sent under %u NMIs", sent, STORM_NMIS);
 }
