@@ -8,6 +8,7 @@
 
 #include <fanga/log.h>
 #include <fanga/panic.h>
+#include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
@@ -53,6 +54,28 @@ void ktest_note(const char *fmt, ...)
 	(void)fmt_vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
 	log_raw("#   %s", line);
+}
+
+static nmi_handler_fn nmi_taker; /* atomic */
+
+static bool nmi_pass_on(struct trap_frame *frame)
+{
+	/* Acquire: pairs with the release in ktest_nmi_offer(). */
+	nmi_handler_fn taker = __atomic_load_n(&nmi_taker, __ATOMIC_ACQUIRE);
+
+	return taker && taker(frame);
+}
+
+int ktest_nmi_offer(nmi_handler_fn handler)
+{
+	static bool is_registered;
+
+	if (!is_registered && nmi_register(nmi_pass_on))
+		return -ENOSPC;
+	is_registered = true;
+	/* Release: the handler sees what its test prepared. Pairs with nmi_pass_on(). */
+	__atomic_store_n(&nmi_taker, handler, __ATOMIC_RELEASE);
+	return 0;
 }
 
 /* Whether @suite is one of the comma-separated words of @selection, or that is "all". */

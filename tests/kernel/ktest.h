@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "arch/x86_64/trap.h"
 #include "lib/types.h"
 
 struct ktest {
@@ -75,6 +76,12 @@ extern const struct ktest *const __ktests_start[], *const __ktests_end[];
 
 /* A line of measured figures beside the verdict; it starts with '#' in the output. */
 void ktest_note(const char *fmt, ...) __printf(1, 2);
+
+/*
+ * Offer NMIs to @handler from now on, in place of the one before: there is room for few handlers, so
+ * the tests share one. 0 or -ENOSPC. Boot CPU.
+ */
+int ktest_nmi_offer(nmi_handler_fn handler) __must_check;
 
 /*
  * Run the tests that @selection names: "all", or suites separated by commas; a suite that does not

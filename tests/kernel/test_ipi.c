@@ -417,15 +417,12 @@ static bool stay_in_nmi(struct trap_frame *frame)
 KTEST(ipi, backtrace_of_a_dead_cpu_times_out)
 {
 	uint64_t limit_ns = call_wait_limit_ns();
-	static bool is_registered;
 	unsigned cpu = last_cpu();
 	int err;
 
 	if (!cpu)
 		KT_SKIP("one CPU");
-	if (!is_registered && nmi_register(stay_in_nmi))
-		KT_SKIP("no room for another NMI handler");
-	is_registered = true;
+	KT_EQ(ktest_nmi_offer(stay_in_nmi), 0);
 	go = false;
 	__atomic_store_n(&stuck_cpu_plus_one, cpu + 1, __ATOMIC_RELEASE);
 	KT_EQ(apic_send_nmi(cpu_apic_id(cpu)), 0);

@@ -165,11 +165,7 @@ static bool look_in_nmi(struct trap_frame *frame)
 
 KTEST(preempt, nmi_counts_itself)
 {
-	static bool is_registered;
-
-	if (!is_registered)
-		KT_EQ(nmi_register(look_in_nmi), 0);
-	is_registered = true;
+	KT_EQ(ktest_nmi_offer(look_in_nmi), 0);
 	memset(&seen, 0, sizeof(seen));
 	nmi_expected = true;
 	irq_disable();

@@ -388,15 +388,12 @@ static void nested_run(void *arg)
 
 KTEST(spinlock, waits_nest_in_interrupts)
 {
-	static bool is_registered;
 	timer_handler_fn before;
 	struct cpumask mask;
 
 	if (cpu_online_count() < 2 || !cpu_is_online(1))
 		KT_SKIP("needs two CPUs");
-	if (!is_registered)
-		KT_EQ(nmi_register(nested_in_nmi), 0);
-	is_registered = true;
+	KT_EQ(ktest_nmi_offer(nested_in_nmi), 0);
 	for (unsigned i = 0; i < NESTED; i++)
 		nested[i].word = SPIN_LOCKED | SPIN_PENDING;
 	nested_order = 0;

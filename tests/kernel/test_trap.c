@@ -277,6 +277,7 @@ static void check_nmi(unsigned cpu)
 {
 	uint64_t before = nmi_count(cpu), start_ns = clock_ns();
 
+	KT_EQ(ktest_nmi_offer(look_around), 0);
 	memset(&nmi_seen, 0, sizeof(nmi_seen));
 	__atomic_store_n(&nmi_armed, true, __ATOMIC_RELEASE);
 	KT_EQ(apic_send_nmi(cpu_apic_id(cpu)), 0);
@@ -296,12 +297,8 @@ static void check_nmi(unsigned cpu)
 
 KTEST(trap, an_nmi_has_its_own_guarded_stack)
 {
-	static bool registered;
 	unsigned cpu;
 
-	if (!registered)
-		KT_EQ(nmi_register(look_around), 0);
-	registered = true;
 	for_each_cpu (cpu, cpu_online_mask())
 		check_nmi(cpu);
 }
