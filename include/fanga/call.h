@@ -26,13 +26,16 @@ struct call {
 	uint32_t ticket; /* 0: idle; else in flight, and which use it is */
 };
 
-#define CALL_INIT(fn_, arg_) {.fn = (fn_), .arg = (arg_)}
+#define CALL_INIT(fn_, arg_)               \
+	{                                  \
+		.fn = (fn_), .arg = (arg_) \
+	}
 
 /*
  * Run @fn(@arg) on @cpu. With @wait, return after it has; without, return when it is queued (and
- * wait only while this CPU's previous unwaited call to @cpu has not run). On the caller's own CPU it
- * runs at once. 0, -EINVAL (no such CPU, no function), -ENXIO (not online; it does not run).
- * Any context but NMI, interrupts on or off.
+ * wait only while this CPU's previous unwaited call to @cpu has not run). On the caller's own CPU
+ * it runs at once. 0, -EINVAL (no such CPU, no function), -ENXIO (not online; it does not run). Any
+ * context but NMI, interrupts on or off.
  */
 int call_on(unsigned cpu, call_fn fn, void *arg, bool wait) __must_check;
 
@@ -80,10 +83,10 @@ uint64_t call_wait_reports(void);
  *  3. tlb_cpu_offline_irqoff(), then halt.
  *
  * A sender tests the mask and pushes within one stretch with interrupts off, so after step 1 it
- * either sees the bit clear (-ENXIO) or its stretch began before. The drain makes a synchronous call
- * to every other online CPU: when those have answered, such stretches are over and what they pushed
- * is in this CPU's queues, which are then emptied. Draining before clearing the bit would leave
- * a window in which a request is pushed onto a queue that nobody reads again.
+ * either sees the bit clear (-ENXIO) or its stretch began before. The drain makes a synchronous
+ * call to every other online CPU: when those have answered, such stretches are over and what they
+ * pushed is in this CPU's queues, which are then emptied. Draining before clearing the bit would
+ * leave a window in which a request is pushed onto a queue that nobody reads again.
  */
 void call_drain_self_irqoff(void);
 

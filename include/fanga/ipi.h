@@ -17,8 +17,7 @@ enum ipi_type {
 	IPI_RESCHEDULE, /* set need-resched there; several that are pending at once are one */
 	IPI_TLB_FLUSH,	/* drop the translation of address `data`; without data, all of them */
 	IPI_CALL,	/* look at the call queue (<fanga/call.h> sends it where needed) */
-	IPI_HALT,	/* stop at once: leave the online set and halt until brought online again; what
-			   ran there is lost, locks it held stay held */
+	IPI_HALT,	/* leave the online set and halt, until brought online again (ipi_send()) */
 	IPI_TYPES,
 };
 
@@ -35,10 +34,10 @@ struct ipi_target {
 	const struct cpumask *mask; /* IPI_SCOPE_MASK; borrowed for the duration of the send */
 };
 
-#define IPI_TARGET_CPU(cpu_)	    ((struct ipi_target){.scope = IPI_SCOPE_CPU, .cpu = (cpu_)})
-#define IPI_TARGET_ALL_BUT_SELF	    ((struct ipi_target){.scope = IPI_SCOPE_ALL_BUT_SELF})
-#define IPI_TARGET_ALL		    ((struct ipi_target){.scope = IPI_SCOPE_ALL})
-#define IPI_TARGET_MASK(mask_)	    ((struct ipi_target){.scope = IPI_SCOPE_MASK, .mask = (mask_)})
+#define IPI_TARGET_CPU(cpu_)	((struct ipi_target){.scope = IPI_SCOPE_CPU, .cpu = (cpu_)})
+#define IPI_TARGET_ALL_BUT_SELF ((struct ipi_target){.scope = IPI_SCOPE_ALL_BUT_SELF})
+#define IPI_TARGET_ALL		((struct ipi_target){.scope = IPI_SCOPE_ALL})
+#define IPI_TARGET_MASK(mask_)	((struct ipi_target){.scope = IPI_SCOPE_MASK, .mask = (mask_)})
 
 struct ipi {
 	enum ipi_type type;
@@ -71,8 +70,9 @@ static inline struct ipi ipi_with_data(enum ipi_type type, struct ipi_target tar
  * -EIO       the interrupt controller did not take it for every target
  *
  * Any context but NMI; halt is allowed there too. For a type with data no lock may be held that a
- * handler or a cross-called function takes. Halt to a target that includes the caller does not
- * return.
+ * handler or a cross-called function takes. Halt stops a CPU where it is: what ran there never
+ * continues and locks it held stay held, so it is for idle CPUs and for the end of the machine.
+ * Sent to a target that includes the caller it does not return.
  */
 int ipi_send(struct ipi ipi) __must_check;
 
@@ -106,7 +106,8 @@ void ipi_counts_get(unsigned cpu, struct ipi_counts *counts);
 /* "generic", "reschedule", "tlb", "call", "halt". */
 const char *ipi_type_name(enum ipi_type type);
 
-/* The value of run.json's "ipi", a row per CPU known; a writer for results_section(). Thread context. */
+/* The value of run.json's "ipi", a row per CPU known; a writer for results_section(). Thread
+ * context. */
 void ipi_json(struct json *json, void *unused);
 
 /*

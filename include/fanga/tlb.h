@@ -6,10 +6,10 @@
  * with, on a cache line that only it writes; that number is its acknowledgement. A flush returns
  * when every CPU that could hold a stale translation has caught up, gone lazy or left the space.
  *
- * CPUs run user spaces; all of them use the kernel's. Lazy: a CPU that keeps a user space loaded but
- * promises not to touch it (idle, kernel thread) is not interrupted and compares generations when it
- * comes back. Kernel mappings are used by any interrupt, so laziness does not excuse from those.
- * Intel SDM vol. 3 section 4.10.
+ * CPUs run user spaces; all of them use the kernel's. Lazy: a CPU that keeps a user space loaded
+ * but promises not to touch it (idle, kernel thread) is not interrupted and compares generations
+ * when it comes back. Kernel mappings are used by any interrupt, so laziness does not excuse from
+ * those. Intel SDM vol. 3 section 4.10.
  */
 #pragma once
 
@@ -90,9 +90,9 @@ void tlb_batch_add_table(struct tlb_batch *batch, uint64_t phys);
 void tlb_batch_flush(struct tlb_batch *batch);
 
 /*
- * Load @space (NULL: the kernel's, without a user space) on this CPU. Interrupts off. Ends laziness.
+ * Load @next (NULL: the kernel's, without a user space) on this CPU. Interrupts off. Ends laziness.
  */
-void tlb_switch_irqoff(struct tlb_space *space);
+void tlb_switch_irqoff(struct tlb_space *next);
 
 /*
  * This CPU promises not to touch user addresses until tlb_leave_lazy(), which catches up with what

@@ -36,10 +36,10 @@ static DEFINE_PER_CPU(struct call_slot *, call_slots[SLOT_CHUNKS]);
 static DEFINE_PER_CPU(uint32_t, call_ticket);
 
 /*
- * Targets that this CPU has found with an empty queue and not interrupted yet; they are collected so
- * that one ICR write can serve many. Others' requests to them rely on us meanwhile, so no wait may
- * begin on this CPU, in an interrupt either, before they are interrupted: smp_wait_begin() sees to
- * that. Changed by this CPU only; what an interrupt adds it has sent when it returns.
+ * Targets that this CPU has found with an empty queue and not interrupted yet; they are collected
+ * so that one ICR write can serve many. Others' requests to them rely on us meanwhile, so no wait
+ * may begin on this CPU, in an interrupt either, before they are interrupted: smp_wait_begin() sees
+ * to that. Changed by this CPU only; what an interrupt adds it has sent when it returns.
  */
 static DEFINE_PER_CPU(struct cpumask, call_unkicked);
 static DEFINE_PER_CPU(bool, call_any_unkicked);

@@ -36,7 +36,9 @@ static inline bool call_queue_serve(struct llist *queue)
 		return false; /* spares the queue's line an exchange in waiting loops */
 	node = llist_reverse(llist_take_all(queue));
 	llist_for_each_safe(node, following, node)
+	{
 		call_run(container_of(node, struct call, node));
+	}
 	return true;
 }
 

@@ -1,11 +1,10 @@
 /*
- * Inter-processor interrupts: who is a target, how the interrupt gets there, what it does there.
+ * Inter-processor interrupts, the sending side: who is a target, how the interrupt gets there.
  *
  * Invariant: an IPI is sent within the stretch with interrupts off in which its target was seen
- * online; data lies in the target's mailbox before the interrupt is sent. Counters and mailbox heads
- * are written by their own CPU only. No locks.
+ * online; data lies in the target's mailbox before the interrupt is sent. Counters and mailbox
+ * heads are written by their own CPU only. No locks.
  */
-#include <fanga/call.h>
 #include <fanga/cpu.h>
 #include <fanga/ipi.h>
 #include <fanga/percpu.h>
@@ -13,34 +12,30 @@
 #include <fanga/smp.h>
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/trap.h"
+#include "arch/x86_64/vectors.h"
+#include "kernel/smp/ipi_private.h"
 #include "kernel/smp/kick.h"
-#include "kernel/smp/mailbox.h"
 #include "lib/errno.h"
 #include "lib/json.h"
 
 /* Targets taken at a time with interrupts off: two x2APIC clusters. */
 #define SEND_CHUNK 32
 
-/* What a TLB flush IPI without an address carries: not canonical, so no address. */
-#define FLUSH_EVERYTHING (1ull << 63)
+DEFINE_PER_CPU(struct ipi_counts, ipi_counters);
+DEFINE_PER_CPU(struct mailbox, ipi_mailbox);
 
-static DEFINE_PER_CPU_ALIGNED(struct ipi_counts, ipi_counters);
-static DEFINE_PER_CPU_ALIGNED(struct mailbox, ipi_mailbox);
+DEFINE_PER_CPU(uint32_t, ipi_sending);
 
-static ipi_generic_fn generic_handler; /* changed by register and unregister */
-static uint32_t generic_closed;	       /* 1 while unregister waits for the last messages */
-static DEFINE_PER_CPU(uint32_t, ipi_sending); /* sends under way on this CPU, nested ones too */
-
-static const uint8_t type_vector[IPI_TYPES] = {
+const uint8_t ipi_vector[IPI_TYPES] = {
 	[IPI_GENERIC] = VECTOR_IPI_GENERIC, [IPI_RESCHEDULE] = VECTOR_IPI_RESCHEDULE,
 	[IPI_TLB_FLUSH] = VECTOR_IPI_TLB,   [IPI_CALL] = VECTOR_IPI_CALL,
 	[IPI_HALT] = VECTOR_IPI_HALT,
 };
 
 static const char *const type_name[IPI_TYPES] = {
-	[IPI_GENERIC] = "generic", [IPI_RESCHEDULE] = "reschedule", [IPI_TLB_FLUSH] = "tlb",
-	[IPI_CALL] = "call",	   [IPI_HALT] = "halt",
+	[IPI_GENERIC] = "generic", [IPI_RESCHEDULE] = "reschedule",
+	[IPI_TLB_FLUSH] = "tlb",   [IPI_CALL] = "call",
+	[IPI_HALT] = "halt",
 };
 
 const char *ipi_type_name(enum ipi_type type)
@@ -109,7 +104,7 @@ static void send_one(unsigned cpu, enum ipi_type type)
 	if (hook_drops(type))
 		return;
 	/* A failure is counted by the APIC: see apic_failures(), or sent again by who waits. */
-	(void)apic_send_ipi(cpu_apic_id(cpu), type_vector[type]);
+	(void)apic_send_ipi(cpu_apic_id(cpu), ipi_vector[type]);
 }
 
 static void send_chunk(const uint32_t *apic_ids, unsigned n, enum ipi_type type)
@@ -120,7 +115,7 @@ static void send_chunk(const uint32_t *apic_ids, unsigned n, enum ipi_type type)
 	for (unsigned i = 0; i < n; i++)
 		if (!hook_drops(type))
 			ids[kept++] = apic_ids[i];
-	count_sent(type, n, kept ? apic_send_many(ids, kept, type_vector[type]) : 0);
+	count_sent(type, n, kept ? apic_send_many(ids, kept, ipi_vector[type]) : 0);
 }
 
 /*
@@ -142,7 +137,7 @@ static bool send_shorthand(const struct cpumask *mask, enum ipi_type type)
 	count = cpumask_weight(mask);
 	if (count < 2 || hook_drops(type))
 		return false;
-	if (apic_send_all_but_self(type_vector[type]))
+	if (apic_send_all_but_self(ipi_vector[type]))
 		return false;
 	count_sent(type, count, 1);
 	return true;
@@ -228,7 +223,7 @@ static int post(unsigned cpu, const struct ipi *ipi)
 	int err;
 
 	if (ipi->type == IPI_TLB_FLUSH && !ipi->has_data)
-		mail.data = FLUSH_EVERYTHING;
+		mail.data = IPI_FLUSH_EVERYTHING;
 	mail.from = (uint16_t)current_cpu_id();
 	err = try_post(cpu, mail);
 	if (likely(err != -EAGAIN))
@@ -326,22 +321,9 @@ static int check_type(const struct ipi *ipi)
 		return -EINVAL;
 	if (ipi->has_data && !has_mail(ipi->type))
 		return -EINVAL;
-	/* Acquire: pair with the stores in register and unregister; see ipi_sending there. */
-	if (ipi->type == IPI_GENERIC && (!__atomic_load_n(&generic_handler, __ATOMIC_ACQUIRE) ||
-					 __atomic_load_n(&generic_closed, __ATOMIC_ACQUIRE)))
+	if (ipi->type == IPI_GENERIC && !ipi_generic_accepts())
 		return -ENOENT;
 	return 0;
-}
-
-/*
- * Stop this CPU where it is. The context it was in never continues, so what that context counted in
- * per-CPU words is taken back for the CPU's next start.
- */
-static _Noreturn void stop_here_irqoff(void)
-{
-	this_cpu_write(preempt_word, PREEMPT_NO_RESCHED);
-	this_cpu_write(ipi_sending, 0);
-	cpu_stop_self_irqoff();
 }
 
 /* As ipi_send(); preemption off. */
@@ -366,7 +348,7 @@ static int send(const struct ipi *ipi)
 	if (halts_self) {
 		count_sent(IPI_HALT, 1, 0);
 		irq_disable();
-		stop_here_irqoff();
+		ipi_stop_here_irqoff();
 	}
 	return err;
 }
@@ -381,132 +363,6 @@ int ipi_send(struct ipi ipi)
 	this_cpu_dec(ipi_sending);
 	preempt_enable();
 	return err;
-}
-
-static void deliver(const struct mail *mail)
-{
-	ipi_generic_fn handler;
-
-	if (mail->type == IPI_TLB_FLUSH) {
-		if (mail->data == FLUSH_EVERYTHING)
-			tlb_drop_everything_irqoff();
-		else
-			tlb_drop_page_irqoff(mail->data);
-		return;
-	}
-	/* Acquire: pairs with the release in ipi_generic_register(). */
-	handler = __atomic_load_n(&generic_handler, __ATOMIC_ACQUIRE);
-	if (handler)
-		handler(mail->data, mail->from);
-}
-
-void ipi_mail_drain_irqoff(void)
-{
-	struct mailbox *own = raw_cpu_ptr(ipi_mailbox);
-	struct mail mail;
-
-	while (mailbox_take(own, &mail))
-		deliver(&mail);
-}
-
-int ipi_generic_register(ipi_generic_fn handler)
-{
-	ipi_generic_fn none = NULL;
-
-	if (!handler)
-		return -EINVAL;
-	/* Release: what the handler relies on is visible to who runs it. */
-	if (!__atomic_compare_exchange_n(&generic_handler, &none, handler, false, __ATOMIC_RELEASE,
-					 __ATOMIC_RELAXED))
-		return -EBUSY;
-	return 0;
-}
-
-static void drain_called(void *unused)
-{
-	(void)unused;
-	ipi_mail_drain_irqoff();
-}
-
-/* A CPU that goes offline meanwhile has handled its mail: nothing to do about an error. */
-static void drain_everywhere(void)
-{
-	int err = call_on_mask(cpu_online_mask(), drain_called, NULL, true);
-
-	(void)err;
-}
-
-void ipi_generic_unregister(void)
-{
-	unsigned cpu;
-
-	/*
-	 * The calls are the barrier of the senders, which have none of their own: a sender on a CPU
-	 * that has answered either sees the flag, or its ipi_sending is seen here and waited for.
-	 */
-	__atomic_store_n(&generic_closed, 1, __ATOMIC_RELEASE);
-	drain_everywhere();
-	for_each_cpu (cpu, cpu_online_mask())
-		while (__atomic_load_n(per_cpu_ptr(ipi_sending, cpu), __ATOMIC_ACQUIRE))
-			cpu_relax();
-	drain_everywhere();
-	__atomic_store_n(&generic_handler, NULL, __ATOMIC_RELEASE);
-	__atomic_store_n(&generic_closed, 0, __ATOMIC_RELEASE);
-}
-
-/* The vectors. Interrupts are off; the dispatcher sends the EOI afterwards. */
-
-static void generic_interrupt(struct trap_frame *frame)
-{
-	(void)frame;
-	this_cpu_inc(ipi_counters.received[IPI_GENERIC]);
-	ipi_mail_drain_irqoff();
-}
-
-static void reschedule_interrupt(struct trap_frame *frame)
-{
-	(void)frame;
-	set_need_resched();
-	this_cpu_inc(ipi_counters.received[IPI_RESCHEDULE]);
-}
-
-static void tlb_interrupt(struct trap_frame *frame)
-{
-	(void)frame;
-	tlb_answer_irqoff();
-	ipi_mail_drain_irqoff();
-	this_cpu_inc(ipi_counters.received[IPI_TLB_FLUSH]);
-}
-
-static void call_interrupt(struct trap_frame *frame)
-{
-	(void)frame;
-	this_cpu_inc(ipi_counters.received[IPI_CALL]);
-	call_serve_irqoff();
-}
-
-static void halt_interrupt(struct trap_frame *frame)
-{
-	(void)frame;
-	this_cpu_inc(ipi_counters.received[IPI_HALT]);
-	stop_here_irqoff();
-}
-
-int ipi_init(void)
-{
-	static const irq_handler_fn handler[IPI_TYPES] = {
-		[IPI_GENERIC] = generic_interrupt, [IPI_RESCHEDULE] = reschedule_interrupt,
-		[IPI_TLB_FLUSH] = tlb_interrupt,   [IPI_CALL] = call_interrupt,
-		[IPI_HALT] = halt_interrupt,
-	};
-
-	for (unsigned type = 0; type < IPI_TYPES; type++) {
-		int err = irq_register(type_vector[type], handler[type]);
-
-		if (err)
-			return err;
-	}
-	return smp_backtrace_init();
 }
 
 void ipi_counts_get(unsigned cpu, struct ipi_counts *counts)

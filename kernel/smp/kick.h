@@ -55,8 +55,8 @@ struct smp_wait {
 void smp_wait_begin(struct smp_wait *wait, const char *what, uint64_t address);
 
 /*
- * One turn of a waiting loop for @cpu: pause, serve own queues when interrupts cannot, and watch the
- * time. True: it is time to send the interrupt again (at most once per doubling interval).
+ * One turn of a waiting loop for @cpu: pause, serve own queues when interrupts cannot, and watch
+ * the time. True: it is time to send the interrupt again (at most once per doubling interval).
  */
 bool smp_wait_turn(struct smp_wait *wait, unsigned cpu) __must_check;
 

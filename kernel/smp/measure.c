@@ -17,7 +17,7 @@
 
 static DEFINE_PER_CPU_ALIGNED(uint64_t, generic_handled);
 static uint64_t handled_before[CPU_MAX]; /* the caller's */
-static uint64_t tlb_measure_range; /* reserved once, never mapped */
+static uint64_t tlb_measure_range;	 /* reserved once, never mapped */
 
 static void generic_note(uint64_t data, unsigned from)
 {

@@ -11,9 +11,9 @@
  * in ns of clock_ns(), from before the send until every target has handled it (generic: its handler
  * has run; call: a function has run and its end is known here; halt: the target has stopped, and is
  * brought online again outside the measured time, so halt wants few rounds and not the caller).
- * 0, -EINVAL for a target without other CPUs or with the caller in it, -EBUSY when a generic handler
- * is registered, or what ipi_send() or cpu_bring_online() return. Thread context, interrupts on,
- * CPUs must not come or go meanwhile; one caller at a time.
+ * 0, -EINVAL for a target without other CPUs or with the caller in it, -EBUSY when a generic
+ * handler is registered, or what ipi_send() or cpu_bring_online() return. Thread context,
+ * interrupts on, CPUs must not come or go meanwhile; one caller at a time.
  */
 int ipi_measure(enum ipi_type type, struct ipi_target target, unsigned rounds,
 		struct histogram *times) __must_check;

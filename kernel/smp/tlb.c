@@ -1,12 +1,12 @@
 /*
  * TLB shootdown by generations.
  *
- * Invariant: a CPU whose bit is set in a space's mask, is not lazy, and has `seen` below the space's
- * generation has an interrupt on its way, or is about to look. Page tables change before the
- * generation; a CPU reads the generation before it flushes and stores it as seen afterwards; memory
- * is freed after all have. What a responder touches: one line of the space (read), one of its own
- * (written), which the initiator reads once or twice: nothing is shared among responders, so 255 of
- * them do not wait for each other. No locks. (tests/models/tlb.pml)
+ * Invariant: a CPU whose bit is set in a space's mask, is not lazy, and has `seen` below the
+ * space's generation has an interrupt on its way, or is about to look. Page tables change before
+ * the generation; a CPU reads the generation before it flushes and stores it as seen afterwards;
+ * memory is freed after all have. What a responder touches: one line of the space (read), one of
+ * its own (written), which the initiator reads once or twice: nothing is shared among responders,
+ * so 255 of them do not wait for each other. No locks. (tests/models/tlb.pml)
  */
 #include <fanga/panic.h>
 #include <fanga/percpu.h>
@@ -80,7 +80,8 @@ void tlb_drop_page_irqoff(uint64_t va)
 	this_cpu_inc(tlb_counters.pages);
 }
 
-/* All of the loaded user space: writing CR3 keeps global pages. Intel SDM vol. 3 section 4.10.4.1. */
+/* All of the loaded user space: writing CR3 keeps global pages. Intel SDM vol. 3 section 4.10.4.1.
+ */
 static void drop_user_irqoff(void)
 {
 	write_cr3(read_cr3());
@@ -119,10 +120,12 @@ static void drop_since_irqoff(const struct tlb_space *space, uint64_t seen, uint
 }
 
 /*
- * Bring this CPU, which had caught up with *@seen, up to date with @space. Returns whether there was
- * anything to do. Safe against its own repetition: the flush comes before the acknowledgement.
+ * Bring this CPU, which had caught up with *@seen, up to date with @space. Returns whether there
+ * was anything to do. Safe against its own repetition: the flush comes before the acknowledgement.
  */
-static bool catch_up_irqoff(const struct tlb_space *space, uint64_t *seen, bool is_remote)
+static bool catch_up_irqoff(const struct tlb_space *space,
+			    uint64_t *seen, /* NOLINT(readability-non-const-parameter) */
+			    bool is_remote)
 {
 	/* Acquire: pairs with the add in flush(); page walks from here on see the new tables. */
 	uint64_t now = __atomic_load_n(&space->generation, __ATOMIC_ACQUIRE);
@@ -131,7 +134,8 @@ static bool catch_up_irqoff(const struct tlb_space *space, uint64_t *seen, bool 
 		return false;
 	if (!is_remote || !hook_skips_flush())
 		drop_since_irqoff(space, *seen, now);
-	/* Release: the acknowledgement comes after the flush. Pairs with the acquire in has_acked(). */
+	/* Release: the acknowledgement comes after the flush. Pairs with the acquire in
+	 * has_acked(). */
 	if (!is_remote || !hook_drops_ack())
 		__atomic_store_n(seen, now, __ATOMIC_RELEASE);
 	return true;
@@ -188,7 +192,8 @@ static bool has_acked(const struct tlb_space *space, unsigned cpu, uint64_t gene
 	       __atomic_load_n(&other->space, __ATOMIC_ACQUIRE) == space;
 }
 
-/* The other CPUs that must be interrupted for @space. Preemption off, after the generation's add. */
+/* The other CPUs that must be interrupted for @space. Preemption off, after the generation's add.
+ */
 static void find_targets(const struct tlb_space *space, bool tables, struct cpumask *targets)
 {
 	unsigned cpu;
@@ -241,7 +246,8 @@ static void flush(struct tlb_space *space, const struct tlb_range *ranges, unsig
 	this_cpu_inc(tlb_counters.flushes);
 	/*
 	 * A full barrier: the caller's changes of page tables come before it, our reads of masks
-	 * and lazy flags after it. Pairs with catch_up_irqoff(), tlb_switch_irqoff(), tlb_leave_lazy().
+	 * and lazy flags after it. Pairs with catch_up_irqoff(), tlb_switch_irqoff(),
+	 * tlb_leave_lazy().
 	 */
 	generation = __atomic_add_fetch(&space->generation, count, __ATOMIC_SEQ_CST);
 	for (unsigned i = 0; i < count; i++)
@@ -348,7 +354,8 @@ void tlb_switch_irqoff(struct tlb_space *next)
 		return;
 	}
 	__atomic_store_n(&own->lazy, 0, __ATOMIC_SEQ_CST);
-	/* Release: whoever reads `seen` between these stores does not take it for the old space's. */
+	/* Release: whoever reads `seen` between these stores does not take it for the old space's.
+	 */
 	__atomic_store_n(&own->space, NULL, __ATOMIC_RELEASE);
 	if (next) {
 		/* Fully ordered: the bit is visible before the generation is read. */

@@ -72,8 +72,8 @@ static inline int tlb_recent_collect(const struct tlb_space *space, uint64_t see
 	if (now - seen > TLB_RECENT)
 		return -1;
 	for (uint64_t generation = seen + 1; generation <= now; generation++) {
-		uint64_t word = __atomic_load_n(&space->recent[generation % TLB_RECENT],
-						__ATOMIC_RELAXED);
+		uint64_t word =
+			__atomic_load_n(&space->recent[generation % TLB_RECENT], __ATOMIC_RELAXED);
 
 		if (!tlb_recent_unpack(word, generation, &ranges[count]))
 			return -1;

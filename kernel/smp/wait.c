@@ -3,9 +3,9 @@
  * answer, with its stack fetched by NMI.
  *
  * Invariants: a waiter that cannot be interrupted serves its own queues in every turn, so a ring of
- * CPUs that wait for each other always moves; no wait gives up, it only reports. A backtrace slot is
- * written by its CPU's NMI handler only, for the request number found there, and read only once the
- * handler has confirmed that number. Locks: none that spin; `backtrace_busy` is a try-flag.
+ * CPUs that wait for each other always moves; no wait gives up, it only reports. A backtrace slot
+ * is written by its CPU's NMI handler only, for the request number found there, and read only once
+ * the handler has confirmed that number. Locks: none that spin; `backtrace_busy` is a try-flag.
  */
 #include <fanga/call.h>
 #include <fanga/clock.h>
@@ -39,7 +39,7 @@ struct backtrace {
 static DEFINE_PER_CPU_ALIGNED(struct backtrace, backtrace);
 
 static uint64_t wait_limit_ns = WAIT_LIMIT_DEFAULT_NS; /* set before other CPUs run */
-static uint64_t wait_reports;	   /* atomic */
+static uint64_t wait_reports;			       /* atomic */
 static uint64_t wait_reported_ns;  /* atomic: time of the last report, for the rate limit */
 static uint32_t backtrace_busy;	   /* atomic: 1 while somebody asks */
 static uint32_t backtrace_request; /* owned by who holds backtrace_busy */
@@ -154,7 +154,8 @@ bool smp_wait_turn(struct smp_wait *wait, unsigned cpu)
 static bool backtrace_nmi(struct trap_frame *frame)
 {
 	struct backtrace *own = raw_cpu_ptr(backtrace);
-	/* Acquire: pairs with the release in backtrace_fetch(); the last reader is done with pcs. */
+	/* Acquire: pairs with the release in backtrace_fetch(); the last reader is done with pcs.
+	 */
 	uint32_t wanted = __atomic_load_n(&own->wanted, __ATOMIC_ACQUIRE);
 
 	if (wanted == own->done)

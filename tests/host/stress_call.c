@@ -1,9 +1,10 @@
-// sources: kernel/smp/call.c kernel/preempt/counter.c kernel/preempt/points.c lib/cpumask.c lib/printf.c
+// sources: kernel/smp/call.c kernel/preempt/counter.c kernel/preempt/points.c
+// sources: lib/cpumask.c lib/printf.c
 /*
- * The kernel's cross-calls with threads as CPUs, under ThreadSanitizer. The interrupt is a flag that
- * a CPU looks at when its interrupts are on; nothing here sends one again, so a call whose interrupt
- * was not sent hangs the test. What a call writes is plain memory, read by who waited for it: a
- * missing ordering is a race.
+ * The kernel's cross-calls with threads as CPUs, under ThreadSanitizer. The interrupt is a flag
+ * that a CPU looks at when its interrupts are on; nothing here sends one again, so a call whose
+ * interrupt was not sent hangs the test. What a call writes is plain memory, read by who waited for
+ * it: a missing ordering is a race.
  */
 #include "tests/host/stress_cpus.h"
 
@@ -17,9 +18,9 @@
 static unsigned pending[CPUS + 1]; /* interrupts; atomic */
 static struct cpumask online;
 static struct cpu cpus[CPUS + 1];
-static unsigned finished;		 /* atomic: CPUs that only serve now */
-static unsigned runs[CPUS + 1];		 /* by CPU that ran; plain */
-static unsigned asynchronous[CPUS + 1];	 /* the same */
+static unsigned finished;		/* atomic: CPUs that only serve now */
+static unsigned runs[CPUS + 1];		/* by CPU that ran; plain */
+static unsigned asynchronous[CPUS + 1]; /* the same */
 
 const struct cpumask *cpu_online_mask(void)
 {

@@ -38,8 +38,12 @@ static void mailbox_is_bounded_and_wraps(void **state)
 
 static void word_keeps_what_it_is_given(void **state)
 {
-	static const uint64_t starts[] = {0, 0x1000, 0x7ffffffff000ull, 0xffff800000000000ull,
-					  0xffffc00000201000ull, 0xfffffffffffdf000ull};
+	static const uint64_t starts[] = {0,
+					  0x1000,
+					  0x7ffffffff000ull,
+					  0xffff800000000000ull,
+					  0xffffc00000201000ull,
+					  0xfffffffffffdf000ull};
 	static const uint64_t generations[] = {1, 7, 0x3fffff, 0x400000, 0x123456789abull};
 	struct tlb_range range;
 

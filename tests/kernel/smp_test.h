@@ -13,13 +13,13 @@
  * Wait until @cond holds, at most four wait limits, which scale with the machine and its host; the
  * value says whether it came true.
  */
-#define COMES_TRUE(cond)                                                                           \
-	__extension__({                                                                            \
-		uint64_t until_ns_ = clock_ns() + 4 * call_wait_limit_ns();                        \
-                                                                                                   \
-		while (!(cond) && clock_ns() < until_ns_)                                          \
-			cpu_relax();                                                               \
-		(cond);                                                                            \
+#define COMES_TRUE(cond)                                                    \
+	__extension__({                                                     \
+		uint64_t until_ns_ = clock_ns() + 4 * call_wait_limit_ns(); \
+                                                                            \
+		while (!(cond) && clock_ns() < until_ns_)                   \
+			cpu_relax();                                        \
+		(cond);                                                     \
 	})
 
 /* The online CPU with the highest number; 0 on a lone one. */
@@ -33,8 +33,8 @@ static inline unsigned last_cpu(void)
 }
 
 /*
- * Make waits impatient, for tests of lost interrupts and dead CPUs: a few milliseconds where time is
- * virtual (waiting for it costs a simulator much), a sixteenth of the limit on the host's clock.
+ * Make waits impatient, for tests of lost interrupts and dead CPUs: a few milliseconds where time
+ * is virtual (waiting for it costs a simulator much), a sixteenth of the limit on the host's clock.
  */
 static inline void shorten_wait_limit(void)
 {

@@ -49,7 +49,7 @@ static void note_cpu(void *cpu)
 	*(unsigned *)cpu = current_cpu_id();
 }
 
-/* Rounds per CPU that keep a test short on a large machine, where each is a call per pair of CPUs. */
+/* Rounds that keep a test short on a large machine; each is a call per pair of CPUs. */
 static unsigned few(unsigned rounds)
 {
 	unsigned cpus = cpu_online_count();

@@ -162,7 +162,7 @@ KTEST(tlb, lazy_cpu_is_spared_and_catches_up)
 	KT_EQ(run_on_last(load_space, NULL), 0);
 }
 
-/* With real translations: the CPU has one of the page, sleeps through its change, and comes back. */
+/* With real translations: the CPU has one, sleeps through its change, and comes back. */
 KTEST(tlb, lazy_cpu_reads_no_stale_page)
 {
 	uint64_t va = kmap_reserve(PAGE_BYTES), slot;

@@ -195,8 +195,8 @@ static int change_pages(unsigned first, unsigned count)
 
 static void write_rounds(void)
 {
-	static const unsigned sizes[] = {1, 1, 1, 1, 2, 4, TLB_RANGE_PAGES_MAX,
-					 TLB_RANGE_PAGES_MAX + 1};
+	static const unsigned sizes[] = {
+		1, 1, 1, 1, 2, 4, TLB_RANGE_PAGES_MAX, TLB_RANGE_PAGES_MAX + 1};
 	uint64_t round;
 
 	for (round = 0; round < stress.rounds; round++) {

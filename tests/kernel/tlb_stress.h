@@ -1,6 +1,6 @@
 /*
- * The shootdown stress: one CPU unmaps pages of a window and reuses their memory at once, all others
- * read the window all the time.
+ * The shootdown stress: one CPU unmaps pages of a window and reuses their memory at once, all
+ * others read the window all the time.
  */
 #pragma once
 
