@@ -31,8 +31,6 @@ struct gate {
 };
 _Static_assert(sizeof(struct gate) == 16, "fixed by the processor");
 
-extern const char trap_stubs[];
-
 static struct gate idt[VECTORS] __aligned(4096);
 static irq_handler_fn irq_handlers[VECTORS];
 static nmi_handler_fn nmi_handlers[NMI_HANDLERS];

@@ -59,5 +59,8 @@ void nmi_exit(void);
 /* Hook of the mm room: whether @address lies in an unmapped guard page of a kernel stack. */
 bool trap_is_stack_guard(uint64_t address);
 
+/* In entry.S: 256 entry points of 16 bytes each. */
+extern const char trap_stubs[];
+
 /* Called by entry.S; nobody else. */
 void trap_dispatch(struct trap_frame *frame);

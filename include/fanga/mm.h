@@ -69,7 +69,10 @@ uint64_t kstack_alloc(unsigned node, size_t bytes) __must_check;
  */
 uint64_t kstack_alloc_series(unsigned node, size_t bytes, unsigned count) __must_check;
 
-/* Map device registers at @phys, uncached, never executable. NULL on failure. Kept for ever. */
+/*
+ * Map device registers at @phys, uncached, never executable; kept for ever. NULL when memory is
+ * short, or where they cannot be: in RAM, or beyond the processor's addresses.
+ */
 volatile void *mmio_map(uint64_t phys, size_t bytes) __must_check;
 
 /* As mmio_map() but cached: for device memory that behaves as RAM (shared-memory windows). */

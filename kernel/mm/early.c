@@ -122,6 +122,14 @@ const struct numa_span *early_ram(unsigned *count)
 	return ram;
 }
 
+bool early_is_ram(uint64_t phys, uint64_t bytes)
+{
+	for (unsigned i = 0; i < ram_count; i++)
+		if (phys < ram[i].base + ram[i].length && ram[i].base < phys + bytes)
+			return true;
+	return false;
+}
+
 uint64_t early_low_page(void)
 {
 	return low_page;

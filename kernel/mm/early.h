@@ -16,6 +16,9 @@ void early_init(const struct boot_info *info);
 /* The usable RAM, sorted, merged, page-aligned, before anything was taken. Constant. */
 const struct numa_span *early_ram(unsigned *count);
 
+/* Whether any of [@phys, +@bytes), which does not wrap, is usable RAM. Any context. */
+bool early_is_ram(uint64_t phys, uint64_t bytes);
+
 /* Give every free range to the node that numa_init() found for it. Boot CPU, once. */
 void early_assign_nodes(void);
 

@@ -234,7 +234,9 @@ static void *map_device(uint64_t phys, size_t bytes, unsigned flags)
 	size_t length = ALIGN_UP(phys + bytes, PAGE_BYTES) - base;
 	enum paging_size largest = PAGING_4K;
 
-	if (!bytes || phys + bytes < phys || (phys + bytes - 1) >> features()->physical_bits)
+	/* A table that places a device in RAM is wrong: its registers would be somebody's memory. */
+	if (!bytes || phys + bytes < phys || (phys + bytes - 1) >> features()->physical_bits ||
+	    early_is_ram(phys, bytes))
 		return NULL;
 
 	SPIN_IRQ_GUARD(&kmap_lock);
