@@ -1,9 +1,9 @@
 /*
  * Reports of the debug build's checks on preemption and locks.
  *
- * A report is one text of up to a few lines. It goes to the log as a warning with a backtrace, which
- * fails the test run, unless a test has said that it expects reports and takes them itself. The
- * release build has no checks and compiles none of this.
+ * A report is one text of up to a few lines. It goes to the log as a warning with a backtrace,
+ * which fails the test run, unless a test has said that it expects reports and takes them itself.
+ * The release build has no checks and compiles none of this.
  */
 #pragma once
 
@@ -30,7 +30,8 @@ typedef bool (*check_hook_fn)(enum check_kind kind, const char *text);
 /* Have @hook called for every report; NULL: nobody. Tests only, one at a time. */
 void check_set_hook(check_hook_fn hook);
 
-/* Report @kind with a text in printf's words, at most 1023 characters, several lines. Any context. */
+/* Report @kind with a text in printf's words, at most 1023 characters, several lines. Any context.
+ */
 void check_report(enum check_kind kind, const char *fmt, ...) __printf(2, 3);
 
 /* As check_report() for what cannot go on: panics unless the hook has dealt with it. */

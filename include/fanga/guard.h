@@ -19,11 +19,16 @@
 #define lock_releases(lock) __attribute__((context(lock, 1, 0)))
 #define lock_acquire(lock)  __context__(lock, 1)
 #define lock_release(lock)  __context__(lock, -1)
-#define lock_try(taken, lock) ((taken) ? ({ lock_acquire(lock); true; }) : false)
+#define lock_try(taken, lock)       \
+	((taken) ? ({               \
+		lock_acquire(lock); \
+		true;               \
+	})                          \
+		 : false)
 #else
 #define lock_acquires(lock)
 #define lock_releases(lock)
-#define lock_acquire(lock) ((void)0)
-#define lock_release(lock) ((void)0)
+#define lock_acquire(lock)    ((void)0)
+#define lock_release(lock)    ((void)0)
 #define lock_try(taken, lock) (taken)
 #endif

@@ -1,12 +1,12 @@
 /*
  * Checks of the debug build on every lock: owner, recursion, order, interrupts, time held.
  *
- * Locks initialised at the same place in the source are one class. While a CPU holds a lock of class
- * A and waits for one of class B, A comes before B; the classes and these pairs form a graph. A pair
- * that closes a cycle in it is reported with both orders and where each was seen, once for that pair:
- * it can deadlock, whether or not it did this time. Two locks of one class are taken in ascending
- * order of address. A lock that an interrupt handler waits for must never be held, nor a lock that
- * comes after it, with interrupts on. Reports go through <fanga/check.h>.
+ * Locks initialised at the same place in the source are one class. While a CPU holds a lock of
+ * class A and waits for one of class B, A comes before B; the classes and these pairs form a graph.
+ * A pair that closes a cycle in it is reported with both orders and where each was seen, once for
+ * that pair: it can deadlock, whether or not it did this time. Two locks of one class are taken in
+ * ascending order of address. A lock that an interrupt handler waits for must never be held, nor a
+ * lock that comes after it, with interrupts on. Reports go through <fanga/check.h>.
  */
 #pragma once
 
@@ -24,17 +24,18 @@ enum lock_mode {
 
 /* Part of each lock. Written by the holder; read by others as hints for their reports. */
 struct lock_debug {
-	const char *class_name;	       /* "lock file:line" of the initialiser: the class's identity */
-	const struct lock_site *site;  /* where the exclusive holder took it */
-	uint32_t owner;		       /* the exclusive holder's cpu + 1, 0: nobody */
-	uint16_t class_number;	       /* 0 until first taken */
+	const char *class_name; /* "lock file:line" of the initialiser: the class's identity */
+	const struct lock_site *site; /* where the exclusive holder took it */
+	uint32_t owner;		      /* the exclusive holder's cpu + 1, 0: nobody */
+	uint16_t class_number;	      /* 0 until first taken */
 };
 
-#define LOCK_DEBUG_TEXT_(x)	  #x
-#define LOCK_DEBUG_LINE_(x)	  LOCK_DEBUG_TEXT_(x)
-#define LOCK_DEBUG_INIT(name)	  .debug = { .class_name = name " " __FILE__ ":" LOCK_DEBUG_LINE_(__LINE__) },
-#define LOCK_DEBUG_MEMBER	  struct lock_debug debug;
-#define LOCK_DEBUG(lock)	  (&(lock)->debug)
+#define LOCK_DEBUG_TEXT_(x) #x
+#define LOCK_DEBUG_LINE_(x) LOCK_DEBUG_TEXT_(x)
+#define LOCK_DEBUG_INIT(name) \
+	.debug = {.class_name = name " " __FILE__ ":" LOCK_DEBUG_LINE_(__LINE__)},
+#define LOCK_DEBUG_MEMBER struct lock_debug debug;
+#define LOCK_DEBUG(lock)  (&(lock)->debug)
 
 /* About to wait for the lock: check recursion, order and interrupts. Preemption is off. */
 void lockdep_wait(struct lock_debug *lock, const struct lock_site *site, enum lock_mode mode);
@@ -49,8 +50,8 @@ void lockdep_release(struct lock_debug *lock, enum lock_mode mode);
 bool lockdep_is_held(const struct lock_debug *lock);
 
 /*
- * Report a lock held longer than @ns; 0 turns the check off. The caller scales it with the number of
- * CPUs for each host core: a simulated holder waits for its turn like everybody else.
+ * Report a lock held longer than @ns; 0 turns the check off. The caller scales it with the number
+ * of CPUs for each host core: a simulated holder waits for its turn like everybody else.
  */
 void lockdep_set_hold_limit_ns(uint64_t ns);
 uint64_t lockdep_hold_limit_ns(void);

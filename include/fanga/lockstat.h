@@ -1,12 +1,12 @@
 /*
  * Lock statistics: where CPUs waited for locks, and how long.
  *
- * Each place that takes a lock has a static descriptor, its site, in the linker section .lock_sites.
- * A CPU that finds the lock taken adds to its own copy of the site's counters once it has it; an
- * acquisition that did not wait writes nothing. So the statistics cost the uncontended path nothing,
- * and the contended one no shared line: of what they touch, only the CPU's own line is written
- * (counters in the descriptor would be one more line that follows the lock from CPU to CPU, inside
- * the section that it protects). Sums over the CPUs are made when somebody asks.
+ * Each place that takes a lock has a static descriptor, its site, in the linker section
+ * .lock_sites. A CPU that finds the lock taken adds to its own copy of the site's counters once it
+ * has it; an acquisition that did not wait writes nothing. So the statistics cost the uncontended
+ * path nothing, and the contended one no shared line: of what they touch, only the CPU's own line
+ * is written (counters in the descriptor would be one more line that follows the lock from CPU to
+ * CPU, inside the section that it protects). Sums over the CPUs are made when somebody asks.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ struct lock_site {
 	struct lock_stat *stat; /* per-CPU */
 	uint32_t line;
 	uint32_t reserved;
-	struct lock_stat total;	      /* sums of the last collection, under its lock */
+	struct lock_stat total;		/* sums of the last collection, under its lock */
 	struct lock_site *next_by_wait; /* next in the report, under the same lock */
 } __aligned(64);
 
@@ -37,21 +37,21 @@ _Static_assert(sizeof(struct lock_site) == 64, "lock sites lie without gaps");
 extern struct lock_site __lock_sites_start[], __lock_sites_end[];
 
 /* The descriptor of the place where this stands, a pointer that is constant. */
-#define LOCK_SITE()                                                                                \
-	({                                                                                         \
-		static DEFINE_PER_CPU(struct lock_stat, lock_site_stat_);                          \
-		static struct lock_site lock_site_ __section(".lock_sites") = {                    \
-			.function = __func__,                                                      \
-			.file = __FILE__,                                                          \
-			.stat = &lock_site_stat_,                                                  \
-			.line = __LINE__,                                                          \
-		};                                                                                 \
-		&lock_site_;                                                                       \
+#define LOCK_SITE()                                                             \
+	({                                                                      \
+		static DEFINE_PER_CPU(struct lock_stat, lock_site_stat_);       \
+		static struct lock_site lock_site_ __section(".lock_sites") = { \
+			.function = __func__,                                   \
+			.file = __FILE__,                                       \
+			.stat = &lock_site_stat_,                               \
+			.line = __LINE__,                                       \
+		};                                                              \
+		&lock_site_;                                                    \
 	})
 
 /*
- * Count one acquisition at @site that waited @wait_ns. The caller has just got the lock. Any context;
- * one that interrupts a count in an NMI may be lost.
+ * Count one acquisition at @site that waited @wait_ns. The caller has just got the lock. Any
+ * context; one that interrupts a count in an NMI may be lost.
  */
 void lockstat_record(struct lock_site *site, uint64_t wait_ns);
 
@@ -60,8 +60,8 @@ struct lock_stat lockstat_sum(const struct lock_site *site);
 
 /*
  * Call @visit for each site that ever waited, the longest total wait first, at most @max of them,
- * and return how many were visited. One caller at a time, with interrupts off: @visit takes no lock.
- * Thread context, any locks held.
+ * and return how many were visited. One caller at a time, with interrupts off: @visit takes no
+ * lock. Thread context, any locks held.
  */
 unsigned lockstat_for_each(unsigned max, void (*visit)(const struct lock_site *site, void *context),
 			   void *context);

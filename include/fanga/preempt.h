@@ -14,8 +14,9 @@
  * branch. Another CPU that wants a switch here sends a reschedule IPI, whose handler sets the flag.
  *
  * All functions: any context unless stated, no locks, they never sleep by themselves. What lies
- * between disable and enable stays there: each is a compiler barrier, and as the word is read by its
- * own CPU only (whose interrupts see its stores in program order) no processor barrier is needed.
+ * between disable and enable stays there: each is a compiler barrier, and as the word is read by
+ *its own CPU only (whose interrupts see its stores in program order) no processor barrier is
+ *needed.
  */
 #pragma once
 
@@ -29,7 +30,7 @@
 #define PREEMPT_SOFTIRQ_MASK 0x0000ff00u
 #define PREEMPT_HARDIRQ_ONE  0x00010000u
 #define PREEMPT_HARDIRQ_MASK 0x000f0000u
-#define PREEMPT_NMI_ONE      0x00100000u
+#define PREEMPT_NMI_ONE	     0x00100000u
 #define PREEMPT_NMI_MASK     0x00f00000u
 #define PREEMPT_NO_RESCHED   0x80000000u /* !R: set while no switch is wanted */
 
@@ -140,7 +141,8 @@ static inline void preempt_enable_no_resched(void)
 }
 
 /*
- * End one preempt_disable(). If it was the outermost and a switch is wanted, calls preempt_resched()
+ * End one preempt_disable(). If it was the outermost and a switch is wanted, calls
+ * preempt_resched()
  * -- except with interrupts off, when the wish stays until the next chance.
  */
 static inline void preempt_enable(void)
@@ -158,7 +160,7 @@ struct preempt_guard {
 static inline struct preempt_guard preempt_guard_enter(void)
 {
 	preempt_disable();
-	return (struct preempt_guard){ 0 };
+	return (struct preempt_guard){0};
 }
 
 static inline void preempt_guard_exit(struct preempt_guard *guard)
@@ -168,6 +170,6 @@ static inline void preempt_guard_exit(struct preempt_guard *guard)
 }
 
 /* Disable preemption until the end of the enclosing block, however it is left. */
-#define PREEMPT_GUARD()                                                                            \
-	struct preempt_guard GUARD_NAME(preempt_guard_)                                            \
+#define PREEMPT_GUARD()                                 \
+	struct preempt_guard GUARD_NAME(preempt_guard_) \
 		__attribute__((cleanup(preempt_guard_exit), unused)) = preempt_guard_enter()

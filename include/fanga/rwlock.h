@@ -92,7 +92,10 @@ struct rwlock {
 	LOCK_DEBUG_MEMBER
 };
 
-#define RWLOCK_INIT(text) { .raw = { .word = 0 }, LOCK_DEBUG_INIT(text) }
+#define RWLOCK_INIT(text)                                 \
+	{                                                 \
+		.raw = {.word = 0}, LOCK_DEBUG_INIT(text) \
+	}
 
 #define DEFINE_RWLOCK(name) struct rwlock name = RWLOCK_INIT(#name)
 
@@ -174,7 +177,7 @@ static inline unsigned long write_lock_irqsave_at(struct rwlock *lock, struct lo
 #define write_trylock(lock) lock_try(write_trylock_at(lock, LOCK_SITE()), lock)
 
 /* The same with interrupts off; the word is for the matching _irqrestore(). */
-#define read_lock_irqsave(lock)  read_lock_irqsave_at(lock, LOCK_SITE())
+#define read_lock_irqsave(lock)	 read_lock_irqsave_at(lock, LOCK_SITE())
 #define write_lock_irqsave(lock) write_lock_irqsave_at(lock, LOCK_SITE())
 
 static inline void read_unlock(struct rwlock *lock) lock_releases(lock)
@@ -246,7 +249,7 @@ static inline void write_guard_exit(struct rwlock **lock)
 		read_guard_enter(lock, LOCK_SITE())
 
 /* Hold @lock alone until the end of the enclosing block. */
-#define WRITE_GUARD(lock)                                                                          \
-	struct rwlock *GUARD_NAME(write_guard_)                                                    \
-		__attribute__((cleanup(write_guard_exit), unused)) =                               \
+#define WRITE_GUARD(lock)                                            \
+	struct rwlock *GUARD_NAME(write_guard_)                      \
+		__attribute__((cleanup(write_guard_exit), unused)) = \
 			write_guard_enter(lock, LOCK_SITE())

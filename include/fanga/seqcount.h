@@ -26,7 +26,10 @@ struct seqcount {
 	uint32_t sequence;
 };
 
-#define SEQCOUNT_INIT { .sequence = 0 }
+#define SEQCOUNT_INIT         \
+	{                     \
+		.sequence = 0 \
+	}
 
 /* Begin to read: waits while a writer is at work. Any context, by the rules above. */
 static inline uint32_t seqcount_read_begin(const struct seqcount *count)
@@ -67,10 +70,10 @@ struct seqlock {
 	struct spinlock lock;
 };
 
-#define DEFINE_SEQLOCK(name) struct seqlock name = { .lock = SPINLOCK_INIT(#name) }
+#define DEFINE_SEQLOCK(name) struct seqlock name = {.lock = SPINLOCK_INIT(#name)}
 
-#define seqlock_init(seqlock)                                                                      \
-	((void)(*(seqlock) = (struct seqlock){ .lock = SPINLOCK_INIT(#seqlock) }))
+#define seqlock_init(seqlock) \
+	((void)(*(seqlock) = (struct seqlock){.lock = SPINLOCK_INIT(#seqlock)}))
 
 static inline uint32_t seqlock_read_begin(const struct seqlock *seqlock)
 {

@@ -17,8 +17,8 @@
  *	+----------------+-------+---------+----------+------------+
  *
  * The first waiter sets `pending` and spins on the word; later ones queue. `tail` names the last in
- * the queue: its CPU and which of that CPU's four nodes (an NMI can wait in an interrupt handler that
- * waits in a soft one that waits in a thread). The algorithm: kernel/sync/spinlock.c.
+ * the queue: its CPU and which of that CPU's four nodes (an NMI can wait in an interrupt handler
+ *that waits in a soft one that waits in a thread). The algorithm: kernel/sync/spinlock.c.
  */
 #pragma once
 
@@ -87,7 +87,10 @@ struct spinlock {
 };
 
 /* @text names the lock in reports of the debug build. */
-#define SPINLOCK_INIT(text) { .raw = { .word = 0 }, LOCK_DEBUG_INIT(text) }
+#define SPINLOCK_INIT(text)                               \
+	{                                                 \
+		.raw = {.word = 0}, LOCK_DEBUG_INIT(text) \
+	}
 
 #define DEFINE_SPINLOCK(name) struct spinlock name = SPINLOCK_INIT(#name)
 
@@ -160,7 +163,7 @@ static inline bool spin_trylock_irqsave_at(struct spinlock *lock, unsigned long 
 #define spin_lock_irqsave(lock) spin_lock_irqsave_at(lock, LOCK_SITE())
 
 /* The same without waiting: whether the lock was taken. If not, interrupts are as they were. */
-#define spin_trylock_irqsave(lock, flags)                                                          \
+#define spin_trylock_irqsave(lock, flags) \
 	lock_try(spin_trylock_irqsave_at(lock, flags, LOCK_SITE()), lock)
 
 /* Turn interrupts off, take @lock, where the caller knows that they are on. Thread context. */
@@ -175,7 +178,8 @@ static inline void spin_unlock(struct spinlock *lock) lock_releases(lock)
 	preempt_enable();
 }
 
-/* Give @lock back and put interrupts as they were; a switch that came due meanwhile happens here. */
+/* Give @lock back and put interrupts as they were; a switch that came due meanwhile happens here.
+ */
 static inline void spin_unlock_irqrestore(struct spinlock *lock, unsigned long flags)
 	lock_releases(lock)
 {
@@ -214,7 +218,7 @@ static inline void spin_guard_exit(struct spinlock **lock)
 static inline struct spin_irq_guard spin_irq_guard_enter(struct spinlock *lock,
 							 struct lock_site *site)
 {
-	struct spin_irq_guard guard = { .lock = lock, .flags = spin_lock_irqsave_at(lock, site) };
+	struct spin_irq_guard guard = {.lock = lock, .flags = spin_lock_irqsave_at(lock, site)};
 
 	lock_release(lock);
 	return guard;
@@ -227,13 +231,13 @@ static inline void spin_irq_guard_exit(struct spin_irq_guard *guard)
 }
 
 /* Hold @lock until the end of the enclosing block, however it is left. */
-#define SPIN_GUARD(lock)                                                                           \
-	struct spinlock *GUARD_NAME(spin_guard_)                                                   \
-		__attribute__((cleanup(spin_guard_exit), unused)) =                                \
+#define SPIN_GUARD(lock)                                            \
+	struct spinlock *GUARD_NAME(spin_guard_)                    \
+		__attribute__((cleanup(spin_guard_exit), unused)) = \
 			spin_guard_enter(lock, LOCK_SITE())
 
 /* The same with interrupts off. */
-#define SPIN_IRQ_GUARD(lock)                                                                       \
-	struct spin_irq_guard GUARD_NAME(spin_irq_guard_)                                          \
-		__attribute__((cleanup(spin_irq_guard_exit), unused)) =                            \
+#define SPIN_IRQ_GUARD(lock)                                            \
+	struct spin_irq_guard GUARD_NAME(spin_irq_guard_)               \
+		__attribute__((cleanup(spin_irq_guard_exit), unused)) = \
 			spin_irq_guard_enter(lock, LOCK_SITE())

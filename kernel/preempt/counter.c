@@ -37,8 +37,8 @@ void percpu_check_bound(const char *file, int line)
 {
 	if (preemptible())
 		check_report(CHECK_PERCPU_UNBOUND,
-			     "%s:%d: address of a per-CPU variable taken while free to migrate", file,
-			     line);
+			     "%s:%d: address of a per-CPU variable taken while free to migrate",
+			     file, line);
 }
 
 static void check_entry(uint32_t *entry)

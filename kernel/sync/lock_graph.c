@@ -136,15 +136,15 @@ static bool is_held_irqs_on(const struct lock_graph *graph, unsigned number, uns
 static enum lock_usage held_usage(const struct lock_class *class)
 {
 	return class->usage & USAGE(LOCK_HELD_IRQS_ON) ? LOCK_HELD_IRQS_ON
-							: LOCK_HELD_SHARED_IRQS_ON;
+						       : LOCK_HELD_SHARED_IRQS_ON;
 }
 
 bool lock_graph_irq_conflict(struct lock_graph *graph, struct lock_irq_conflict *conflict)
 {
 	for (unsigned number = 1; number <= graph->classes; number++) {
 		struct lock_class *class = &graph->class[number];
-		uint32_t waited = class->usage & (USAGE(LOCK_WAITED_IN_IRQ) |
-						  USAGE(LOCK_WAITED_SHARED_IN_IRQ));
+		uint32_t waited = class->usage &
+				  (USAGE(LOCK_WAITED_IN_IRQ) | USAGE(LOCK_WAITED_SHARED_IN_IRQ));
 		bool exclusive = class->usage & USAGE(LOCK_WAITED_IN_IRQ);
 		unsigned held = 0;
 

@@ -44,7 +44,8 @@ struct lock_graph {
 	struct lock_class class[LOCK_CLASS_MAX];
 	struct lock_pair pair[LOCK_PAIR_MAX];
 	uint64_t known[LOCK_CLASS_MAX][BITMAP_WORDS(LOCK_CLASS_MAX)];
-	/* Scratch of searches: the pair over which a class was reached, and those left to look at. */
+	/* Scratch of searches: the pair over which a class was reached, and those left to look at.
+	 */
 	uint16_t reached_by[LOCK_CLASS_MAX];
 	uint16_t queue[LOCK_CLASS_MAX];
 };
@@ -65,12 +66,13 @@ bool lock_graph_knows(const struct lock_graph *graph, unsigned from, unsigned to
 uint32_t lock_graph_usage(const struct lock_graph *graph, unsigned number);
 
 /*
- * Learn that @to was waited for while @from was held. 0, or -EEXIST (known), or -EDEADLK: @path leads
- * from @to to @from, the opposite order; the pair is then known but not part of the graph, which
- * stays without cycles. -ENOSPC: no room, known from now on.
+ * Learn that @to was waited for while @from was held. 0, or -EEXIST (known), or -EDEADLK: @path
+ * leads from @to to @from, the opposite order; the pair is then known but not part of the graph,
+ * which stays without cycles. -ENOSPC: no room, known from now on.
  */
 int lock_graph_add(struct lock_graph *graph, unsigned from, const struct lock_site *from_site,
-		   unsigned to, const struct lock_site *to_site, struct lock_path *path) __must_check;
+		   unsigned to, const struct lock_site *to_site,
+		   struct lock_path *path) __must_check;
 
 /* Note a usage of class @number. Returns whether it is new. */
 bool lock_graph_use(struct lock_graph *graph, unsigned number, enum lock_usage usage,

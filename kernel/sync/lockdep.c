@@ -47,7 +47,7 @@ struct site_name {
 
 static struct site_name site_name(const struct lock_site *site)
 {
-	struct site_name name;
+	struct site_name name = {.text = ""};
 
 	lockstat_site_name(site, name.text, sizeof(name.text));
 	return name;
@@ -118,7 +118,8 @@ static void report_irq(const struct lock_irq_conflict *conflict)
 		     held->name, site_name(held->usage_site[conflict->held_usage]).text, text);
 }
 
-/* Note a usage of the class; if that is new, see whether it makes a deadlock by interrupt possible. */
+/* Note a usage of the class; if that is new, see whether it makes a deadlock by interrupt possible.
+ */
 static void note_usage(unsigned number, enum lock_usage usage, const struct lock_site *site)
 {
 	struct lock_irq_conflict conflict;
@@ -154,7 +155,7 @@ static void report_order(const struct held_lock *held, unsigned number,
 static void note_pair(const struct held_lock *held, unsigned number, const struct lock_site *site)
 {
 	struct lock_irq_conflict conflict;
-	struct lock_path path = { 0 };
+	struct lock_path path = {0};
 	bool irq_found = false;
 	unsigned long flags;
 	int err;
@@ -323,11 +324,11 @@ void lockdep_release(struct lock_debug *lock, enum lock_mode mode)
 		return;
 	held_ns = clock_ns() - held.acquired_ns;
 	if (held_ns > limit_ns)
-		check_report(CHECK_LOCK_HELD_LONG,
-			     "lock held long: cpu%u held %s from %s for %llu ns, the limit is %llu ns",
-			     current_cpu_id(), class_name(held.class_number),
-			     site_name(held.site).text, (unsigned long long)held_ns,
-			     (unsigned long long)limit_ns);
+		check_report(
+			CHECK_LOCK_HELD_LONG,
+			"lock held long: cpu%u held %s from %s for %llu ns, the limit is %llu ns",
+			current_cpu_id(), class_name(held.class_number), site_name(held.site).text,
+			(unsigned long long)held_ns, (unsigned long long)limit_ns);
 }
 
 bool lockdep_is_held(const struct lock_debug *lock)

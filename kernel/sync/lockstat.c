@@ -1,10 +1,10 @@
 /*
  * Lock statistics: counting on the CPU that waited, summing when somebody asks.
  *
- * Invariant: a CPU's counters are written by that CPU alone, with interrupts off, as whole words, so
- * that others may read them at any time. `total` and `next_by_wait` of the sites belong to the
- * holder of `report_lock`: raw, lest the statistics wait at a site of their own, with interrupts off,
- * and the last in every order, so that a report may be made under other locks.
+ * Invariant: a CPU's counters are written by that CPU alone, with interrupts off, as whole words,
+ * so that others may read them at any time. `total` and `next_by_wait` of the sites belong to the
+ * holder of `report_lock`: raw, lest the statistics wait at a site of their own, with interrupts
+ * off, and the last in every order, so that a report may be made under other locks.
  */
 #include <fanga/cpu.h>
 #include <fanga/lockstat.h>
@@ -16,7 +16,7 @@
 static struct raw_spinlock report_lock;
 
 /* Relaxed: one writer; readers want each value whole, not the values as of one moment. */
-static void counter_add(uint64_t *counter, uint64_t value)
+static void counter_add(uint64_t *counter, uint64_t value) /* NOLINT: it is written */
 {
 	__atomic_store_n(counter, *counter + value, __ATOMIC_RELAXED);
 }
@@ -35,7 +35,7 @@ void lockstat_record(struct lock_site *site, uint64_t wait_ns)
 
 struct lock_stat lockstat_sum(const struct lock_site *site)
 {
-	struct lock_stat sum = { 0 };
+	struct lock_stat sum = {0};
 
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
 		const struct lock_stat *stat = per_cpu_ptr(*site->stat, cpu);
@@ -129,7 +129,7 @@ static void report_add(const struct lock_site *site, void *context)
 
 void lockstat_report(unsigned max, void (*print)(const char *fmt, ...) __printf(1, 2))
 {
-	struct report report = { .count = 0 };
+	struct report report = {.count = 0};
 	char name[SITE_NAME_BYTES];
 
 	(void)lockstat_for_each(MIN(max, LOCKSTAT_REPORT_MAX), report_add, &report);

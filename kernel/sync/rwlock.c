@@ -2,11 +2,11 @@
  * The waiting side of readers-writer locks: one queue for both kinds.
  *
  * Invariant: whoever has to wait (but readers in interrupts) takes the `queue` lock first, in the
- * order of arrival, and holds it until it has its share or the lock; so only one CPU at a time waits
- * on the word. A waiting writer sets RWLOCK_WAITING, which sends newcomers to the queue; only the
- * queue's holder sets or clears that bit. Readers that leave and interrupt readers are the only ones
- * that change the word meanwhile. A share counted in the word for a moment by a reader on its way
- * into the queue delays a writer, never lets one in.
+ * order of arrival, and holds it until it has its share or the lock; so only one CPU at a time
+ * waits on the word. A waiting writer sets RWLOCK_WAITING, which sends newcomers to the queue; only
+ * the queue's holder sets or clears that bit. Readers that leave and interrupt readers are the only
+ * ones that change the word meanwhile. A share counted in the word for a moment by a reader on its
+ * way into the queue delays a writer, never lets one in.
  *
  * Context: any but NMI, preemption off.
  */

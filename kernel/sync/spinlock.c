@@ -2,8 +2,8 @@
  * The waiting side of spinlocks: the first waiter is pending, the others queue (MCS).
  *
  * Invariant: the lock passes to the pending CPU, then along the queue in the order in which CPUs
- * exchanged the tail; at most one CPU is pending, and only the queue's head and the pending CPU look
- * at the lock word. A queued CPU spins on its own node, which one other CPU writes once.
+ * exchanged the tail; at most one CPU is pending, and only the queue's head and the pending CPU
+ * look at the lock word. A queued CPU spins on its own node, which one other CPU writes once.
  *
  * Context: any, preemption off. A CPU has one node for each context that can interrupt another, so
  * nested waits use different nodes and are undone in reverse order. No other locks are involved.
@@ -12,9 +12,9 @@
 #include <fanga/spinlock.h>
 
 /* Thread, soft interrupt, interrupt, NMI. */
-#define SPIN_NODES	 4
-#define SPIN_INDEX_BITS	 2
-#define SPIN_INDEX_MASK	 (SPIN_NODES - 1u)
+#define SPIN_NODES	4
+#define SPIN_INDEX_BITS 2
+#define SPIN_INDEX_MASK (SPIN_NODES - 1u)
 
 _Static_assert(1u << SPIN_INDEX_BITS == SPIN_NODES, "the index fits its bits");
 _Static_assert(CPU_MAX << SPIN_INDEX_BITS <= UINT16_MAX - SPIN_INDEX_MASK, "the tail fits 16 bits");
@@ -74,7 +74,8 @@ static bool wait_pending(struct raw_spinlock *lock)
 /* Line up behind @previous, the queue's last node until now, and return when it has left. */
 static void wait_behind(struct spin_node *previous, struct spin_node *node)
 {
-	/* Release: our node was prepared before it is found here. Pairs with pass_on()'s acquire. */
+	/* Release: our node was prepared before it is found here. Pairs with pass_on()'s acquire.
+	 */
 	__atomic_store_n(&previous->next, node, __ATOMIC_RELEASE);
 	/* Acquire: pairs with the release in pass_on(). */
 	while (!__atomic_load_n(&node->is_head, __ATOMIC_ACQUIRE))

@@ -53,7 +53,7 @@ static void stress_run(void (*work)(unsigned cpu))
 
 	assert_int_equal(pthread_barrier_init(&stress_start, NULL, STRESS_CPUS), 0);
 	for (unsigned i = 0; i < STRESS_CPUS; i++) {
-		jobs[i] = (struct stress_job){ .cpu = i + 1, .work = work };
+		jobs[i] = (struct stress_job){.cpu = i + 1, .work = work};
 		assert_int_equal(pthread_create(&jobs[i].thread, NULL, stress_thread, &jobs[i]), 0);
 	}
 	for (unsigned i = 0; i < STRESS_CPUS; i++) {

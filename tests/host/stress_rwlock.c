@@ -13,7 +13,7 @@
 
 static DEFINE_RWLOCK(lock);
 
-static unsigned value[4]; /* equal outside a write section; under `lock` */
+static unsigned value[4];		       /* equal outside a write section; under `lock` */
 static unsigned torn, read_tries, write_tries; /* atomic */
 
 static void value_read(void)

@@ -12,9 +12,9 @@
 
 static DEFINE_SEQLOCK(lock);
 
-static uint64_t value[4];	     /* all equal outside a write; by relaxed accesses */
+static uint64_t value[4];	      /* all equal outside a write; by relaxed accesses */
 static unsigned torn, reads, retries; /* atomic */
-static unsigned writers_done;	     /* atomic */
+static unsigned writers_done;	      /* atomic */
 
 /* In the middle of an access now and then, so that the other side gets in between on any host. */
 static void rest(unsigned round, unsigned k)

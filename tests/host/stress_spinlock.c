@@ -1,5 +1,5 @@
-// sources: kernel/sync/spinlock.c kernel/sync/lockstat.c kernel/preempt/counter.c kernel/preempt/points.c
-// sources: lib/printf.c lib/json.c
+// sources: kernel/sync/spinlock.c kernel/sync/lockstat.c kernel/preempt/counter.c
+// kernel/preempt/points.c sources: lib/printf.c lib/json.c
 /*
  * The kernel's spinlock with threads as CPUs, under ThreadSanitizer: what the lock protects is
  * written without atomics, so an ordering that is missing shows as a data race.
@@ -12,7 +12,7 @@
 #define ROUNDS 30000u
 
 static DEFINE_SPINLOCK(lock);
-static struct spinlock pair[2] = { SPINLOCK_INIT("pair"), SPINLOCK_INIT("pair") };
+static struct spinlock pair[2] = {SPINLOCK_INIT("pair"), SPINLOCK_INIT("pair")};
 
 /* Under `lock`. */
 static struct {

@@ -90,8 +90,7 @@ static void long_path_is_cut(void **state)
 	for (unsigned i = 7; i < 20; i++)
 		assert_int_equal(lock_graph_class(&graph, &key[i], "lock"), i + 1);
 	for (unsigned i = 1; i < 20; i++)
-		assert_int_equal(
-			lock_graph_add(&graph, i, &site[0], i + 1, &site[0], &path), 0);
+		assert_int_equal(lock_graph_add(&graph, i, &site[0], i + 1, &site[0], &path), 0);
 	assert_int_equal(lock_graph_add(&graph, 20, &site[0], 1, &site[0], &path), -EDEADLK);
 	assert_int_equal(path.length, 19);
 	assert_int_equal(path.pair[0]->from, 1);
@@ -138,7 +137,8 @@ static void handler_and_thread_share_a_lock(void **state)
 	(void)lock_graph_use(&graph, 2, LOCK_HELD_IRQS_ON, &site[1]);
 	assert_true(conflict(2, 2));
 	assert_false(conflict(0, 0));
-	assert_int_equal(lock_graph_usage(&graph, 2), 1u << LOCK_WAITED_IN_IRQ | 1u << LOCK_HELD_IRQS_ON);
+	assert_int_equal(lock_graph_usage(&graph, 2),
+			 1u << LOCK_WAITED_IN_IRQ | 1u << LOCK_HELD_IRQS_ON);
 }
 
 static void handler_waits_behind_a_lock_held_with_interrupts_on(void **state)

@@ -1,5 +1,5 @@
-// sources: kernel/sync/spinlock.c kernel/sync/lockstat.c kernel/preempt/counter.c kernel/preempt/points.c
-// sources: lib/printf.c lib/json.c
+// sources: kernel/sync/spinlock.c kernel/sync/lockstat.c kernel/preempt/counter.c
+// kernel/preempt/points.c sources: lib/printf.c lib/json.c
 /*
  * Waits inside waits of one CPU, with signals as its interrupts, to the last node and beyond; and
  * the statistics' sums and output.
@@ -62,7 +62,7 @@ static void wait_until_there(unsigned at)
 
 static void waits_nest_beyond_the_last_node(void **state)
 {
-	struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_NODEFER };
+	struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_NODEFER};
 	pthread_t thread;
 
 	(void)state;
@@ -111,9 +111,9 @@ static void sums_over_cpus(void **state)
 	struct lock_stat sum;
 
 	(void)state;
-	fill(busy_site(), 0, (struct lock_stat){ 2, 30, 20 });
-	fill(busy_site(), 1, (struct lock_stat){ 1, 500, 500 });
-	fill(busy_site(), 2, (struct lock_stat){ 4, 8, 3 });
+	fill(busy_site(), 0, (struct lock_stat){2, 30, 20});
+	fill(busy_site(), 1, (struct lock_stat){1, 500, 500});
+	fill(busy_site(), 2, (struct lock_stat){4, 8, 3});
 	sum = lockstat_sum(busy_site());
 	assert_int_equal(sum.contended, 7);
 	assert_int_equal(sum.wait_ns, 538);
@@ -139,10 +139,12 @@ static void json_lists_the_longest_wait_first(void **state)
 	struct json json;
 
 	(void)state;
-	fill(calm_site(), 2, (struct lock_stat){ 1, 537, 537 });
+	fill(calm_site(), 2, (struct lock_stat){1, 537, 537});
 	snprintf(expected, sizeof(expected),
-		 "[{\"site\":\"busy_site %s:%u\",\"contended\":7,\"wait_ns\":538,\"max_wait_ns\":500},"
-		 "{\"site\":\"calm_site %s:%u\",\"contended\":1,\"wait_ns\":537,\"max_wait_ns\":537}]",
+		 "[{\"site\":\"busy_site "
+		 "%s:%u\",\"contended\":7,\"wait_ns\":538,\"max_wait_ns\":500},"
+		 "{\"site\":\"calm_site "
+		 "%s:%u\",\"contended\":1,\"wait_ns\":537,\"max_wait_ns\":537}]",
 		 __FILE__, busy_site()->line, __FILE__, calm_site()->line);
 	used = 0;
 	json_init(&json, keep, NULL);
@@ -168,8 +170,8 @@ static void report_has_the_first_ones(void **state)
 	assert_non_null(strstr(output, "538           500  busy_site"));
 	assert_null(strstr(output, "calm_site"));
 	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-		fill(busy_site(), cpu, (struct lock_stat){ 0 });
-		fill(calm_site(), cpu, (struct lock_stat){ 0 });
+		fill(busy_site(), cpu, (struct lock_stat){0});
+		fill(calm_site(), cpu, (struct lock_stat){0});
 	}
 	used = 0;
 	lockstat_report(9, print);

@@ -1,8 +1,9 @@
 /*
  * The runner of kernel tests: selection, verdicts, TAP.
  *
- * One test runs at a time, on the boot CPU. Its verdict may be spoilt by any CPU: the first to claim
- * `failed` writes the reason, which is read after the test has returned and its CPUs have finished.
+ * One test runs at a time, on the boot CPU. Its verdict may be spoilt by any CPU: the first to
+ * claim `failed` writes the reason, which is read after the test has returned and its CPUs have
+ * finished.
  */
 #include "tests/kernel/ktest.h"
 
@@ -13,10 +14,11 @@
 #include "lib/string.h"
 
 static struct {
-	int failed;	       /* claimed by an atomic exchange, once a test */
-	const char *skipped;   /* the reason, NULL when the test ran */
-	char reason[256];      /* owned by the claimer of `failed` until `reason_ready` */
-	int reason_ready;      /* stored with release after `reason`, loaded with acquire by the runner */
+	int failed;	     /* claimed by an atomic exchange, once a test */
+	const char *skipped; /* the reason, NULL when the test ran */
+	char reason[256];    /* owned by the claimer of `failed` until `reason_ready` */
+	int reason_ready; /* stored with release after `reason`, loaded with acquire by the runner
+			   */
 } verdict;
 
 static struct {
@@ -34,7 +36,8 @@ void ktest_fail(const char *file, int line, const char *fmt, ...)
 	used = fmt_snprintf(verdict.reason, sizeof(verdict.reason), "%s:%d: ", file, line);
 	if (used > 0 && (size_t)used < sizeof(verdict.reason)) {
 		va_start(args, fmt);
-		(void)fmt_vsnprintf(verdict.reason + used, sizeof(verdict.reason) - used, fmt, args);
+		(void)fmt_vsnprintf(verdict.reason + used, sizeof(verdict.reason) - used, fmt,
+				    args);
 		va_end(args);
 	}
 	__atomic_store_n(&verdict.reason_ready, 1, __ATOMIC_RELEASE);

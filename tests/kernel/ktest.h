@@ -26,60 +26,62 @@ struct ktest {
 /* All tests, from the linker. */
 extern const struct ktest *const __ktests_start[], *const __ktests_end[];
 
-#define KTEST(suite_, name_)                                                                       \
-	static void ktest_##suite_##_##name_(void);                                                \
-	static const struct ktest ktest_of_##suite_##_##name_ = {                                  \
-		.suite = #suite_,                                                                  \
-		.name = #name_,                                                                    \
-		.run = ktest_##suite_##_##name_,                                                   \
-	};                                                                                         \
-	static const struct ktest *const ktest_entry_##suite_##_##name_                            \
-		__attribute__((used, no_reorder, section(".ktests"))) = &ktest_of_##suite_##_##name_;          \
+#define KTEST(suite_, name_)                                            \
+	static void ktest_##suite_##_##name_(void);                     \
+	static const struct ktest ktest_of_##suite_##_##name_ = {       \
+		.suite = #suite_,                                       \
+		.name = #name_,                                         \
+		.run = ktest_##suite_##_##name_,                        \
+	};                                                              \
+	static const struct ktest *const ktest_entry_##suite_##_##name_ \
+		__attribute__((used, no_reorder, section(".ktests"))) = \
+			&ktest_of_##suite_##_##name_;                   \
 	static void ktest_##suite_##_##name_(void)
 
 /* Fail the test and return unless @cond holds. */
-#define KT_CHECK(cond)                                                                             \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			ktest_fail(__FILE__, __LINE__, "%s", #cond);                               \
-			return;                                                                    \
-		}                                                                                  \
+#define KT_CHECK(cond)                                               \
+	do {                                                         \
+		if (!(cond)) {                                       \
+			ktest_fail(__FILE__, __LINE__, "%s", #cond); \
+			return;                                      \
+		}                                                    \
 	} while (0)
 
 /* Fail the test and return unless @got, an integer or pointer, equals @want. Prints both. */
-#define KT_EQ(got, want)                                                                           \
-	do {                                                                                       \
-		unsigned long long kt_got_ = (unsigned long long)(got);                            \
-		unsigned long long kt_want_ = (unsigned long long)(want);                          \
-                                                                                                   \
-		if (kt_got_ != kt_want_) {                                                         \
-			ktest_fail(__FILE__, __LINE__, "%s is %lld (0x%llx), not %s = %lld (0x%llx)",\
-				   #got, (long long)kt_got_, kt_got_, #want, (long long)kt_want_,  \
-				   kt_want_);                                                      \
-			return;                                                                    \
-		}                                                                                  \
+#define KT_EQ(got, want)                                                                    \
+	do {                                                                                \
+		unsigned long long kt_got_ = (unsigned long long)(got);                     \
+		unsigned long long kt_want_ = (unsigned long long)(want);                   \
+                                                                                            \
+		if (kt_got_ != kt_want_) {                                                  \
+			ktest_fail(__FILE__, __LINE__,                                      \
+				   "%s is %lld (0x%llx), not %s = %lld (0x%llx)", #got,     \
+				   (long long)kt_got_, kt_got_, #want, (long long)kt_want_, \
+				   kt_want_);                                               \
+			return;                                                             \
+		}                                                                           \
 	} while (0)
 
 /* Fail the test and return, saying why in printf's words. */
-#define KT_FAIL(...)                                                                               \
-	do {                                                                                       \
-		ktest_fail(__FILE__, __LINE__, __VA_ARGS__);                                       \
-		return;                                                                            \
+#define KT_FAIL(...)                                         \
+	do {                                                 \
+		ktest_fail(__FILE__, __LINE__, __VA_ARGS__); \
+		return;                                      \
 	} while (0)
 
 /* Leave the test without a verdict; @why (a string) is printed and the test counted as skipped. */
-#define KT_SKIP(why)                                                                               \
-	do {                                                                                       \
-		ktest_skip(why);                                                                   \
-		return;                                                                            \
+#define KT_SKIP(why)             \
+	do {                     \
+		ktest_skip(why); \
+		return;          \
 	} while (0)
 
 /* A line of measured figures beside the verdict; it starts with '#' in the output. */
 void ktest_note(const char *fmt, ...) __printf(1, 2);
 
 /*
- * Offer NMIs to @handler from now on, in place of the one before: there is room for few handlers, so
- * the tests share one. 0 or -ENOSPC. Boot CPU.
+ * Offer NMIs to @handler from now on, in place of the one before: there is room for few handlers,
+ * so the tests share one. 0 or -ENOSPC. Boot CPU.
  */
 int ktest_nmi_offer(nmi_handler_fn handler) __must_check;
 

@@ -1,6 +1,6 @@
 /*
- * The debug build's checks on locks: each kind of misuse is reported, with the names that are needed
- * to find it, and proper use is not.
+ * The debug build's checks on locks: each kind of misuse is reported, with the names that are
+ * needed to find it, and proper use is not.
  */
 #include <fanga/check.h>
 #include <fanga/clock.h>
@@ -125,7 +125,7 @@ KTEST(lockdep, inversion_over_three_locks_is_found)
 
 KTEST(lockdep, one_class_goes_by_address)
 {
-	static struct spinlock row[2] = { SPINLOCK_INIT("row"), SPINLOCK_INIT("row") };
+	static struct spinlock row[2] = {SPINLOCK_INIT("row"), SPINLOCK_INIT("row")};
 
 	expect_report();
 	take_both(&row[0], &row[1]);

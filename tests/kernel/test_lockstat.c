@@ -35,8 +35,8 @@ KTEST(lockstat, uncontended_writes_nothing)
 }
 
 /*
- * CPU 0 takes the lock, CPU 1 comes to it; when it is seen waiting, CPU 0 lets it wait some more and
- * gives the lock back. So every acquisition of CPU 1 is contended, and none of CPU 0's is.
+ * CPU 0 takes the lock, CPU 1 comes to it; when it is seen waiting, CPU 0 lets it wait some more
+ * and gives the lock back. So every acquisition of CPU 1 is contended, and none of CPU 0's is.
  */
 static struct lock_site *holder_site, *waiter_site;
 static unsigned turn; /* atomic: rounds begun, odd while CPU 0 holds the lock */
@@ -129,7 +129,7 @@ static void check_order(const struct lock_site *site, void *context)
 KTEST(lockstat, report_has_the_longest_wait_first)
 {
 	struct lock_site *site = LOCK_SITE();
-	struct order order = { 0 }, first = { 0 };
+	struct order order = {0}, first = {0};
 	unsigned visited;
 
 	preempt_disable();
@@ -142,7 +142,7 @@ KTEST(lockstat, report_has_the_longest_wait_first)
 	KT_EQ(lockstat_for_each(1, check_order, &first), 1);
 	KT_CHECK(first.last == site);
 	/* Leave no trace of a wait that was none. */
-	*per_cpu_ptr(*site->stat, current_cpu_id()) = (struct lock_stat){ 0 };
+	*per_cpu_ptr(*site->stat, current_cpu_id()) = (struct lock_stat){0};
 }
 
 struct text {
@@ -178,7 +178,7 @@ KTEST(lockstat, json_names_site_and_figures)
 	preempt_enable();
 	json_init(&json, keep, &text);
 	lockstat_json(&json, NULL);
-	*per_cpu_ptr(*site->stat, current_cpu_id()) = (struct lock_stat){ 0 };
+	*per_cpu_ptr(*site->stat, current_cpu_id()) = (struct lock_stat){0};
 	KT_EQ(json_finish(&json), 0);
 	KT_CHECK(!strncmp(text.bytes, expected, strlen(expected)));
 }

@@ -156,7 +156,7 @@ KTEST(rwlock, irq_variants_restore_what_was)
  * And while the writer waits, an interrupt on CPU 0 reads: past the queue, or nobody would go on.
  */
 static DEFINE_RWLOCK(fair_lock);
-static unsigned step;		    /* atomic */
+static unsigned step;					  /* atomic */
 static unsigned served, writer_at, reader_at, handler_at; /* atomic */
 
 static void read_in_interrupt(struct trap_frame *frame)

@@ -14,7 +14,7 @@
 
 static DEFINE_SEQLOCK(lock);
 
-static uint64_t value[4];	       /* all equal outside a write; by relaxed accesses */
+static uint64_t value[4];		/* all equal outside a write; by relaxed accesses */
 static unsigned torn, retries, writing; /* atomic */
 
 static void write_once(bool pause)

@@ -90,8 +90,8 @@ static void arrive_in_order(void *arg)
 		spin_lock(&lock);
 		while (last == 1 && !(__atomic_load_n(word, __ATOMIC_RELAXED) & SPIN_PENDING))
 			cpu_relax();
-		while (last > 1 && __atomic_load_n(word, __ATOMIC_RELAXED) >> (SPIN_TAIL_SHIFT + 2) !=
-					   last + 1)
+		while (last > 1 &&
+		       __atomic_load_n(word, __ATOMIC_RELAXED) >> (SPIN_TAIL_SHIFT + 2) != last + 1)
 			cpu_relax();
 		spin_unlock(&lock);
 		return;
@@ -163,7 +163,7 @@ static void run_laps(void *arg)
 
 KTEST(spinlock, contention_is_fair)
 {
-	struct race race = { .laps = MIN(contention_rounds(), LAPS_MAX) };
+	struct race race = {.laps = MIN(contention_rounds(), LAPS_MAX)};
 
 	if (cpu_online_count() < 2)
 		KT_SKIP("needs two CPUs");
