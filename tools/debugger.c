@@ -15,6 +15,11 @@
 
 #define SOCKET_WAIT_S 10.0
 
+/* Nobody is there to page, to be asked, or to be prompted. */
+static const char *const without_terminal[] = {
+	"set pagination off", "set confirm off", "set width 0", "set style enabled off", "set prompt",
+};
+
 int debugger_check(void)
 {
 	char *path = process_find("gdb");
@@ -51,14 +56,14 @@ int debugger_start(struct process *debugger, const char *kernel, const char *soc
 	}
 	arguments_add(&command, "gdb");
 	arguments_add(&command, "-q");
-	if (!isatty(STDIN_FILENO))
-		arguments_add(&command, "-batch");
+	if (!isatty(STDIN_FILENO)) {
+		for (size_t i = 0; i < ARRAY_SIZE(without_terminal); i++) {
+			arguments_add(&command, "-iex");
+			arguments_add(&command, without_terminal[i]);
+		}
+	}
 	arguments_add(&command, "-ex");
 	arguments_addf(&command, "target remote %s", socket);
-	if (!isatty(STDIN_FILENO)) {
-		arguments_add(&command, "-x");
-		arguments_add(&command, "/dev/stdin");
-	}
 	arguments_add(&command, kernel);
 	signal(SIGINT, SIG_IGN);
 	say_stage_clear();

@@ -36,6 +36,7 @@ struct run {
 	const struct run_request *request;
 	struct machine machine;
 	char *workdir, *archive_path, *channel_path, *socket_path;
+	struct bytes archive; /* the tables of --acpi */
 	struct results results;
 	struct results_file console;
 	struct channel_memory memory; /* QEMU */
@@ -132,21 +133,17 @@ static int check_simulator(enum machine_kind kind)
 
 static int write_archive(struct run *run)
 {
-	struct bytes archive = {0};
-	int status = archive_make(&archive, run->options->acpi);
 	FILE *file;
+	int status = 0;
 
 	run->archive_path = memory_format("%s/archive.cpio", run->workdir);
 	run->machine.archive = run->archive_path;
-	if (!status) {
-		file = fopen(run->archive_path, "we");
-		if (!file || fwrite(archive.data, 1, archive.length, file) != archive.length ||
-		    fclose(file)) {
-			say("cannot write '%s': %s", run->archive_path, strerror(errno));
-			status = EXIT_NO_RESULTS;
-		}
+	file = fopen(run->archive_path, "we");
+	if (!file || fwrite(run->archive.data, 1, run->archive.length, file) != run->archive.length ||
+	    fclose(file)) {
+		say("cannot write '%s': %s", run->archive_path, strerror(errno));
+		status = EXIT_NO_RESULTS;
 	}
-	free(archive.data);
 	return status;
 }
 
@@ -513,6 +510,7 @@ static void clean_up(struct run *run)
 	close_fd(run->error_fd);
 	close_fd(run->serial_fd);
 	workdir_remove(run->workdir);
+	free(run->archive.data);
 	free(run->archive_path);
 	free(run->channel_path);
 	free(run->socket_path);
@@ -529,6 +527,8 @@ static int prepare(struct run *run)
 
 	if (!status && run->request->is_debug)
 		status = debugger_check();
+	if (!status && run->options->acpi) /* wrong input leaves old results alone */
+		status = archive_make(&run->archive, run->options->acpi);
 	if (!status && results_open(&run->results, run->options->out))
 		status = EXIT_NO_RESULTS;
 	if (status)
