@@ -67,14 +67,6 @@ extern uint64_t percpu_offset[CPU_MAX];
 		pcp_zero_;                                                                       \
 	})
 
-/* Decrement the own copy; whether it is zero now. One instruction. */
-#define this_cpu_dec_and_test(var)                                                               \
-	({                                                                                       \
-		bool pcp_zero_;                                                                  \
-		__asm__ volatile("dec%z1 %%gs:%1" : "=@ccz"(pcp_zero_), "+m"(var) : : "memory"); \
-		pcp_zero_;                                                                       \
-	})
-
 /* The own copy's address without the debug check: for contexts bound to their CPU by nature. */
 #define raw_cpu_ptr(var) ((typeof(var) *)((uintptr_t) & (var) + this_cpu_read(percpu_self_offset)))
 
