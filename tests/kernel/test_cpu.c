@@ -332,8 +332,11 @@ KTEST(cpu, nothing_sent_to_a_stopping_cpu_is_lost)
 	check_works(victim);
 }
 
+static unsigned begun; /* atomic: CPUs that began to wait */
+
 static void wait_until_told(void *go)
 {
+	__atomic_add_fetch(&begun, 1, __ATOMIC_RELAXED);
 	while (!__atomic_load_n((bool *)go, __ATOMIC_ACQUIRE))
 		cpu_relax();
 }
@@ -348,6 +351,8 @@ static void halt_one(void *arg)
 		return;
 	}
 	victim = last_online();
+	while (__atomic_load_n(&begun, __ATOMIC_RELAXED) < cpu_online_count() - 1)
+		cpu_relax();
 	KT_EQ(ipi_send(ipi_new(IPI_HALT, IPI_TARGET_CPU(victim))), 0);
 	while (__atomic_load_n(&cpu_get(victim)->state, __ATOMIC_ACQUIRE) != CPU_OFFLINE)
 		cpu_relax();
@@ -362,10 +367,12 @@ KTEST(cpu, halted_in_the_middle_of_work)
 
 	if (!victim)
 		KT_SKIP("needs 2 CPUs");
+	__atomic_store_n(&begun, 0, __ATOMIC_RELAXED);
 	KT_EQ(smp_run_on(cpu_online_mask(), halt_one, &go), online);
 	check_unreachable(victim);
 	KT_EQ(cpu_bring_online(victim), 0);
 	check_works(victim);
+	KT_EQ(begun, online - 1);
 	stop_and_start(victim);
 }
 
