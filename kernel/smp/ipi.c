@@ -58,6 +58,12 @@ uint64_t ipi_hook_dropped(void)
 	return __atomic_load_n(&hook_drop_count, __ATOMIC_RELAXED);
 }
 
+/* The hook loses single interrupts, so none may hide in a broadcast. */
+static bool hook_is_set(void)
+{
+	return unlikely(__atomic_load_n(&hook_drop_every, __ATOMIC_RELAXED));
+}
+
 static bool hook_drops(enum ipi_type type)
 {
 	uint32_t every = __atomic_load_n(&hook_drop_every, __ATOMIC_RELAXED);
@@ -70,6 +76,11 @@ static bool hook_drops(enum ipi_type type)
 	return true;
 }
 #else
+static bool hook_is_set(void)
+{
+	return false;
+}
+
 static bool hook_drops(enum ipi_type type)
 {
 	(void)type;
@@ -128,14 +139,14 @@ static bool send_shorthand(const struct cpumask *mask, enum ipi_type type)
 	struct cpumask others;
 	unsigned count;
 
-	if (!smp_shorthand_safe())
+	if (!smp_shorthand_safe() || hook_is_set())
 		return false;
 	cpumask_copy(&others, cpu_online_mask());
 	cpumask_clear(&others, current_cpu_id());
 	if (!cpumask_equal(&others, mask))
 		return false;
 	count = cpumask_weight(mask);
-	if (count < 2 || hook_drops(type))
+	if (count < 2)
 		return false;
 	if (apic_send_all_but_self(ipi_vector[type]))
 		return false;

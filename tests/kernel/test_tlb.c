@@ -362,19 +362,22 @@ static void flush_some(unsigned count)
 KTEST(tlb, lost_interrupt_or_acknowledgement_is_made_up_for)
 {
 	uint64_t limit_ns = call_wait_limit_ns();
+	unsigned one_in = 2 * cpu_online_count() - 1; /* every other flush has one loss */
 	struct ipi_counts first, last;
 
 	if (!last_cpu())
 		KT_SKIP("one CPU");
 	ipi_counts_get(current_cpu_id(), &first);
 	shorten_wait_limit();
-	ipi_hook_drop(3);
+	ipi_hook_drop(one_in);
 	flush_some(7);
 	ipi_hook_drop(0);
 	ipi_counts_get(current_cpu_id(), &last);
+	ktest_note("%llu lost so far, %llu sent again", (unsigned long long)ipi_hook_dropped(),
+		   (unsigned long long)(last.resent - first.resent));
 	KT_CHECK(last.resent >= first.resent + 2);
 	first = last;
-	tlb_hook_ack_drop(3);
+	tlb_hook_ack_drop(one_in);
 	flush_some(7);
 	tlb_hook_ack_drop(0);
 	call_wait_limit_set(limit_ns);
@@ -391,8 +394,8 @@ KTEST(tlb, no_stale_read_though_interrupts_are_lost)
 	if (!last_cpu())
 		KT_SKIP("one CPU");
 	shorten_wait_limit();
-	ipi_hook_drop(50);
-	tlb_hook_ack_drop(70);
+	ipi_hook_drop(10 * cpu_online_count() + 1);
+	tlb_hook_ack_drop(14 * cpu_online_count() + 1);
 	err = tlb_stress_run(MIN(tlb_stress_rounds(), 100ull), &result);
 	ipi_hook_drop(0);
 	tlb_hook_ack_drop(0);
