@@ -69,7 +69,8 @@ int archive_make(struct bytes *archive, const char *folder)
 	int error;
 
 	if (stat(folder, &info) || !S_ISDIR(info.st_mode)) {
-		say("--acpi: '%s' is not a folder; allowed is one with apic.dat, srat.dat, slit.dat, hmat.dat",
+		say("--acpi: '%s' is not a folder; allowed is one with apic.dat, srat.dat, "
+		    "slit.dat, hmat.dat",
 		    folder);
 		return EXIT_USAGE;
 	}

@@ -19,7 +19,8 @@
 
 #define MIB (1ull << 20)
 
-/* Instructions per virtual second. More makes the BIOS's delays, which are real work here, longer. */
+/* Instructions per virtual second. More makes the BIOS's delays, which are real work here, longer.
+ */
 #define INSTRUCTIONS_PER_S 10000000u
 
 #define GRUB_FOLDER "/usr/lib/grub/i386-pc"
@@ -42,13 +43,15 @@ void bochs_command(struct arguments *command, const struct machine *machine)
 	arguments_add(command, "romimage: file=/usr/share/bochs/BIOS-bochs-latest");
 	arguments_add(command, "vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest");
 	arguments_addf(command, "megs: %llu", (unsigned long long)(shape->memory_bytes / MIB));
-	arguments_addf(command,
-		       "cpu: model=corei7_skylake_x, count=%u:%u:%u, ips=%u, reset_on_triple_fault=0, "
-		       "ignore_bad_msrs=1",
-		       shape->sockets, shape->cores, shape->threads, INSTRUCTIONS_PER_S);
+	arguments_addf(
+		command,
+		"cpu: model=corei7_skylake_x, count=%u:%u:%u, ips=%u, reset_on_triple_fault=0, "
+		"ignore_bad_msrs=1",
+		shape->sockets, shape->cores, shape->threads, INSTRUCTIONS_PER_S);
 	arguments_addf(command, "clock: sync=none, time0=%u", MACHINE_START_S);
 	arguments_add(command, "boot: cdrom");
-	arguments_addf(command, "ata0-master: type=cdrom, path=\"%s/" BOCHS_IMAGE "\", status=inserted",
+	arguments_addf(command,
+		       "ata0-master: type=cdrom, path=\"%s/" BOCHS_IMAGE "\", status=inserted",
 		       folder);
 	arguments_addf(command, "com1: enabled=1, mode=file, dev=\"%s/" BOCHS_CONSOLE "\"", folder);
 	arguments_addf(command, "com2: enabled=1, mode=file, dev=\"%s/" BOCHS_CHANNEL "\"", folder);
@@ -105,7 +108,8 @@ static int run_tool(const struct machine *machine, struct arguments *command)
 	struct process process;
 	char *log = memory_format("%s/%s.log", machine->folder, command->words[0]);
 	int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int error = process_start(&process, command->words, &(struct process_streams){-1, fd, fd}, true);
+	int error = process_start(&process, command->words, &(struct process_streams){-1, fd, fd},
+				  true);
 
 	if (!error)
 		while (!process_has_ended(&process) && !process_stop_signal())
@@ -115,7 +119,8 @@ static int run_tool(const struct machine *machine, struct arguments *command)
 	if (error || process.status) {
 		struct bytes output = {0};
 
-		say("%s failed%s%s; a boot image for Bochs needs grub-pc-bin, grub-common and xorriso",
+		say("%s failed%s%s; a boot image for Bochs needs grub-pc-bin, grub-common and "
+		    "xorriso",
 		    command->words[0], error ? ": " : "", error ? strerror(-error) : "");
 		if (!error && !append_file(&output, log) && output.length)
 			say_text(output.data, output.length);
@@ -154,7 +159,8 @@ static int make_grub(const struct machine *machine)
 	if (!status)
 		status = append_file(&image, core);
 	if (!status)
-		status = write_file(machine->folder, "iso/boot/grub/boot.img", image.data, image.length);
+		status = write_file(machine->folder, "iso/boot/grub/boot.img", image.data,
+				    image.length);
 	free(image.data);
 	free(core);
 	return status;
@@ -186,7 +192,8 @@ static int write_menu(const struct machine *machine)
 			add_quoted(&menu, word, length);
 		word += length;
 	}
-	bytes_add_text(&menu, machine->archive ? "\nmodule2 /boot/archive.cpio\nboot\n" : "\nboot\n");
+	bytes_add_text(&menu,
+		       machine->archive ? "\nmodule2 /boot/archive.cpio\nboot\n" : "\nboot\n");
 	status = write_file(machine->folder, "iso/boot/grub/grub.cfg", menu.data, menu.length);
 	free(menu.data);
 	return status;

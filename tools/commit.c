@@ -40,8 +40,7 @@ static char *resolve(const char *folder, const char *path)
 
 static bool is_hash(const char *text)
 {
-	return strlen(text) >= HASH_DIGITS &&
-	       strspn(text, "0123456789abcdef") >= HASH_DIGITS;
+	return strlen(text) >= HASH_DIGITS && strspn(text, "0123456789abcdef") >= HASH_DIGITS;
 }
 
 /* packed-refs: lines of "HASH NAME". */
@@ -55,7 +54,8 @@ static char *find_packed(const char *folder, const char *name)
 	free(path);
 	while (file && !hash && getline(&line, &room, file) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		if (is_hash(line) && line[HASH_DIGITS] == ' ' && !strcmp(line + HASH_DIGITS + 1, name))
+		if (is_hash(line) && line[HASH_DIGITS] == ' ' &&
+		    !strcmp(line + HASH_DIGITS + 1, name))
 			hash = memory_format("%.*s", HASH_DIGITS, line);
 	}
 	free(line);

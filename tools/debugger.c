@@ -17,7 +17,8 @@
 
 /* Nobody is there to page, to be asked, or to be prompted. */
 static const char *const without_terminal[] = {
-	"set pagination off", "set confirm off", "set width 0", "set style enabled off", "set prompt",
+	"set pagination off",	 "set confirm off", "set width 0",
+	"set style enabled off", "set prompt",
 };
 
 int debugger_check(void)

@@ -13,7 +13,8 @@
 static const char overview[] =
 	"FangaOS: a kernel for machines with many CPUs and many memory nodes.\n"
 	"\n"
-	"    fanga run [options]                  boot a simulated machine, exercise it and report\n"
+	"    fanga run [options]                  boot a simulated machine, exercise it and "
+	"report\n"
 	"    fanga test [host|kernel|system|fuzz|all] [SUITE...] [--time S]\n"
 	"                                         tests; ends in 'N passed, N failed, N skipped'\n"
 	"    fanga topology [--json] [DIR|FILE...]\n"
@@ -30,7 +31,8 @@ static const char machine_options[] =
 	"    --distance A,B=V     distance from node A to node B, 11 to 255, repeatable\n"
 	"    --threads T          hardware threads per core (1)\n"
 	"    --out DIR            where results go (out)\n"
-	"    --acpi DIR           boot with the tables in DIR (apic.dat, srat.dat, slit.dat, hmat.dat)\n"
+	"    --acpi DIR           boot with the tables in DIR (apic.dat, srat.dat, slit.dat, "
+	"hmat.dat)\n"
 	"                         in place of the firmware's\n"
 	"    --append \"ARGS\"      kernel command line; see docs/command-line.md\n"
 	"    --machine q35|bochs  the simulator: q35 in QEMU, or Bochs (q35)\n"
@@ -49,16 +51,18 @@ static const char run_text[] =
 
 static const char run_exits[] =
 	"\n"
-	"Exit status: 0 all is well, 1 the demo found a fault, 2 wrong usage, 65 boot tables unusable,\n"
+	"Exit status: 0 all is well, 1 the demo found a fault, 2 wrong usage, 65 boot tables "
+	"unusable,\n"
 	"69 the simulator is missing or did not boot, 73 results cannot be written, 124 timeout,\n"
 	"130 interrupted, 255 the kernel panicked.\n";
 
-static const char debug_text[] =
-	"fanga debug [options]\n"
-	"\n"
-	"Starts the machine of `fanga run`, stopped at its first instruction, with gdb attached and the\n"
-	"kernel's symbols loaded. With standard input not on a terminal gdb takes its commands from it.\n"
-	"\n";
+static const char debug_text[] = "fanga debug [options]\n"
+				 "\n"
+				 "Starts the machine of `fanga run`, stopped at its first "
+				 "instruction, with gdb attached and the\n"
+				 "kernel's symbols loaded. With standard input not on a terminal "
+				 "gdb takes its commands from it.\n"
+				 "\n";
 
 static const char test_text[] =
 	"fanga test [host|kernel|system|fuzz|all] [SUITE...] [--time S]\n"
@@ -69,15 +73,17 @@ static const char test_text[] =
 	"    fuzz      every reader of outside bytes, for S seconds in all\n"
 	"    all       the four of them, the same as none named\n"
 	"\n"
-	"SUITE is one or more of a ring's suites. Ends in one line 'N passed, N failed, N skipped';\n"
+	"SUITE is one or more of a ring's suites. Ends in one line 'N passed, N failed, N "
+	"skipped';\n"
 	"exit status 0, 1 when a test failed, 2 for wrong usage. Logs are in build/test-results.\n";
 
-static const char topology_text[] =
-	"fanga topology [--json] [DIR|FILE...]\n"
-	"\n"
-	"Reads ACPI tables (raw dumps, folders of them, the text of acpidump; default: this computer's,\n"
-	"/sys/firmware/acpi/tables) with the kernel's own code and prints the CPUs and nodes they give.\n"
-	"Exit status: 0 usable, 1 not usable, 2 wrong usage.\n";
+static const char topology_text[] = "fanga topology [--json] [DIR|FILE...]\n"
+				    "\n"
+				    "Reads ACPI tables (raw dumps, folders of them, the text of "
+				    "acpidump; default: this computer's,\n"
+				    "/sys/firmware/acpi/tables) with the kernel's own code and "
+				    "prints the CPUs and nodes they give.\n"
+				    "Exit status: 0 usable, 1 not usable, 2 wrong usage.\n";
 
 static const struct topic {
 	const char *name;
@@ -101,13 +107,14 @@ int help_main(int argc, char **argv)
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(topics); i++) {
-		if (strcmp(argv[1], topics[i].name))
+		if (strcmp(argv[1], topics[i].name) != 0)
 			continue;
 		for (size_t part = 0; part < ARRAY_SIZE(topics[i].parts); part++)
 			if (topics[i].parts[part])
 				fputs(topics[i].parts[part], stdout);
 		return 0;
 	}
-	say("help: there is no command '%s'; allowed are run, test, topology, debug, help", argv[1]);
+	say("help: there is no command '%s'; allowed are run, test, topology, debug, help",
+	    argv[1]);
 	return EXIT_USAGE;
 }

@@ -13,8 +13,8 @@
 #include "tools/exits.h"
 #include "tools/say.h"
 
-#define POLL_US	     20000
-#define GRACE_S	     5.0 /* for a job to tidy up after SIGTERM */
+#define POLL_US	      20000
+#define GRACE_S	      5.0 /* for a job to tidy up after SIGTERM */
 #define STATUS_ABSENT 127
 
 static void start(struct job *job)

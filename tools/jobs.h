@@ -15,7 +15,7 @@ struct job {
 	void (*ended)(struct job *job);
 	void *context;
 
-	int status; /* exit status; 128 + N after signal N; 127: it could not be started */
+	int status;   /* exit status; 128 + N after signal N; 127: it could not be started */
 	bool is_late; /* it was killed at its limit */
 	double seconds;
 	struct process process;

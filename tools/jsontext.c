@@ -31,7 +31,7 @@ static bool skip_word(struct reader *reader, const char *word)
 {
 	size_t length = strlen(word);
 
-	if ((size_t)(reader->end - reader->at) < length || memcmp(reader->at, word, length))
+	if ((size_t)(reader->end - reader->at) < length || memcmp(reader->at, word, length) != 0)
 		return false;
 	reader->at += length;
 	return true;

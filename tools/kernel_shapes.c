@@ -9,7 +9,8 @@ const struct kernel_shape kernel_shapes[] = {
 	{"bochs-4", "--machine bochs --cpus 4 --mem 128M", 400, NULL},
 	{"64/8", "--cpus 64 --nodes 8", 300, NULL},
 	{"8/4-distances",
-	 "--cpus 8 --nodes 4 --distance 0,1=15 --distance 1,0=25 --distance 0,3=255 --distance 2,3=11",
+	 "--cpus 8 --nodes 4 --distance 0,1=15 --distance 1,0=25 --distance 0,3=255 --distance "
+	 "2,3=11",
 	 200, NULL},
 	{"5/3", "--cpus 5 --nodes 3 --mem 200M", 200, NULL},
 	{"4/2", "--cpus 4 --nodes 2", 200, NULL},

@@ -43,7 +43,8 @@ static int run_command(const char *root, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const char *root = getenv("FANGA_ROOT"); /* from the shell start beside this project's README */
+	const char *root =
+		getenv("FANGA_ROOT"); /* from the shell start beside this project's README */
 
 	if (!root || argc < 2) {
 		say(root ? "no command; allowed are " COMMANDS

@@ -98,7 +98,7 @@ static bool read_node(const char *text, struct node_option *node)
 		return false;
 	if (!*text)
 		return true;
-	if (strncmp(text, ",cpus=", 6))
+	if (strncmp(text, ",cpus=", 6) != 0)
 		return false;
 	text += 6;
 	if (!*text)
@@ -147,7 +147,8 @@ static int apply_distance(struct options *options, const char *text)
 	struct distance_option distance;
 
 	if (!read_distance(text, &distance)) {
-		say("--distance: '%s' is not A,B=V with two different nodes A and B and V from 11 to 255",
+		say("--distance: '%s' is not A,B=V with two different nodes A and B and V from 11 "
+		    "to 255",
 		    text);
 		return EXIT_USAGE;
 	}
@@ -167,7 +168,8 @@ static int apply_distance(struct options *options, const char *text)
 static int apply_out(struct options *options, const char *value)
 {
 	if (!*value) {
-		say("--out: the name is empty; allowed is a folder, which is made if it is not there");
+		say("--out: the name is empty; allowed is a folder, which is made if it is not "
+		    "there");
 		return EXIT_USAGE;
 	}
 	options->out = value;
@@ -184,7 +186,8 @@ static int apply_append(struct options *options, const char *value)
 {
 	for (const char *c = value; *c; c++) {
 		if ((unsigned char)*c < 0x20) {
-			say("--append: a control character; allowed is one line of KEY=VALUE words");
+			say("--append: a control character; allowed is one line of KEY=VALUE "
+			    "words");
 			return EXIT_USAGE;
 		}
 	}
@@ -288,7 +291,8 @@ static const struct option table[] = {
 static const struct option *find_option(const char *word, size_t name_length)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-		if (strlen(table[i].name) == name_length && !memcmp(table[i].name, word, name_length))
+		if (strlen(table[i].name) == name_length &&
+		    !memcmp(table[i].name, word, name_length))
 			return &table[i];
 	return NULL;
 }
@@ -311,8 +315,9 @@ static int unknown_option(const char *command, const char *word)
 static int apply_word(struct options *options, int argc, char **argv, int *index)
 {
 	const char *word = argv[*index];
-	const char *equals = strncmp(word, "--", 2) ? NULL : strchr(word, '=');
-	const struct option *option = find_option(word, equals ? (size_t)(equals - word) : strlen(word));
+	const char *equals = strncmp(word, "--", 2) != 0 ? NULL : strchr(word, '=');
+	const struct option *option =
+		find_option(word, equals ? (size_t)(equals - word) : strlen(word));
 	const char *value = equals ? equals + 1 : NULL;
 
 	if (!option)
@@ -327,7 +332,8 @@ static int apply_word(struct options *options, int argc, char **argv, int *index
 	}
 	if (option->argument && !value) {
 		if (*index + 1 >= argc) {
-			say("%s needs a value: %s %s", option->name, option->name, option->argument);
+			say("%s needs a value: %s %s", option->name, option->name,
+			    option->argument);
 			return EXIT_USAGE;
 		}
 		value = argv[++*index];

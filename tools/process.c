@@ -67,8 +67,8 @@ static __noreturn void run_child(char *const argv[], const struct process_stream
 	_exit(127);
 }
 
-int process_start(struct process *process, char *const argv[], const struct process_streams *streams,
-		  bool own_group)
+int process_start(struct process *process, char *const argv[],
+		  const struct process_streams *streams, bool own_group)
 {
 	int report[2], error = 0;
 	int parent = getpid();

@@ -24,8 +24,8 @@ char *process_find(const char *program);
  * Start argv[0], searched on PATH. With `own_group` the terminal's signals do not reach it.
  * Returns 0 or a negative errno, also when it cannot be executed.
  */
-int process_start(struct process *process, char *const argv[], const struct process_streams *streams,
-		  bool own_group) __must_check;
+int process_start(struct process *process, char *const argv[],
+		  const struct process_streams *streams, bool own_group) __must_check;
 
 /* Whether it has ended; never waits. */
 bool process_has_ended(struct process *process);

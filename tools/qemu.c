@@ -40,7 +40,8 @@ static void add_clock(struct arguments *command, const struct machine *machine)
 	} else {
 		arguments_add(command, "tcg,thread=multi");
 	}
-	add_words(command, (const char *[]){"-rtc", "clock=vm,base=2024-01-01T00:00:00", "-seed", NULL});
+	add_words(command,
+		  (const char *[]){"-rtc", "clock=vm,base=2024-01-01T00:00:00", "-seed", NULL});
 	arguments_addf(command, "%lu", machine->seed);
 }
 
@@ -100,12 +101,13 @@ void qemu_command(struct arguments *command, const struct machine *machine)
 	add_words(command, (const char *[]){"-machine", "q35", "-cpu", "max", NULL});
 	add_clock(command, machine);
 	add_shape(command, &machine->shape);
-	add_words(command,
-		  (const char *[]){"-nodefaults", "-no-user-config", "-display", "none",
-				   "-no-reboot", "-net", "none", "-chardev",
-				   "stdio,id=console,signal=off", "-serial", "chardev:console", NULL});
+	add_words(command, (const char *[]){"-nodefaults", "-no-user-config", "-display", "none",
+					    "-no-reboot", "-net", "none", "-chardev",
+					    "stdio,id=console,signal=off", "-serial",
+					    "chardev:console", NULL});
 	add_channel(command, machine->channel);
-	add_words(command, (const char *[]){"-kernel", machine->kernel, "-append", machine->append, NULL});
+	add_words(command,
+		  (const char *[]){"-kernel", machine->kernel, "-append", machine->append, NULL});
 	if (machine->archive)
 		add_words(command, (const char *[]){"-initrd", machine->archive, NULL});
 	if (machine->debugger) {

@@ -62,7 +62,8 @@ static void take_section(struct records *records, const char *payload, size_t le
 	if (!split_name(payload, length, &name_bytes) ||
 	    run_facts_add_section(records->facts, payload, name_bytes, payload + name_bytes + 1,
 				  length - name_bytes - 1))
-		say("warning: the machine sent a section that is no JSON; it is left out of run.json");
+		say("warning: the machine sent a section that is no JSON; it is left out of "
+		    "run.json");
 }
 
 static void take_file(struct records *records, const char *payload, size_t length)

@@ -12,14 +12,14 @@
 struct records {
 	struct results *results;
 	struct run_facts *facts;
-	bool is_silent;	    /* the report is not wanted */
-	bool has_life;	    /* something has come */
-	bool has_message;   /* a MESSAGE has been shown */
+	bool is_silent;	  /* the report is not wanted */
+	bool has_life;	  /* something has come */
+	bool has_message; /* a MESSAGE has been shown */
 	bool has_exit;
 	struct channel_exit exit; /* valid with has_exit */
-	bool is_output_gone; /* nobody reads standard output any more */
-	int output_error;   /* negative errno: standard output cannot be written */
-	int results_error;  /* negative errno: a file cannot be written */
+	bool is_output_gone;	  /* nobody reads standard output any more */
+	int output_error;	  /* negative errno: standard output cannot be written */
+	int results_error;	  /* negative errno: a file cannot be written */
 };
 
 /* A channel_record_fn; `context` is a struct records. */

@@ -15,8 +15,15 @@
 
 /* Every file that a run may leave; those of earlier runs are removed. */
 static const char *const names[] = {
-	"run.json",	  "console.log",	     "profile.txt", "profile.json", "profile.csv",
-	"profile.folded", "profile.speedscope.json", "flame.html",  "trace.json",
+	"run.json",
+	"console.log",
+	"profile.txt",
+	"profile.json",
+	"profile.csv",
+	"profile.folded",
+	"profile.speedscope.json",
+	"flame.html",
+	"trace.json",
 };
 
 /* mkdir -p. */
@@ -91,7 +98,8 @@ int results_file_open(struct results *results, struct results_file *file, const 
 		.name = memory_string(name),
 		.temporary = memory_format(".%s.%d.tmp", name, getpid()),
 	};
-	fd = openat(results->folder, file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fd = openat(results->folder, file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0666);
 	error = fd < 0 ? -errno : 0;
 	if (!error) {
 		file->stream = fdopen(fd, "w");
@@ -116,7 +124,8 @@ int results_file_close(struct results *results, struct results_file *file, bool 
 		error = -EIO;
 	if (fclose(file->stream))
 		error = errno ? -errno : -EIO;
-	if (!error && is_whole && renameat(results->folder, file->temporary, results->folder, file->name))
+	if (!error && is_whole &&
+	    renameat(results->folder, file->temporary, results->folder, file->name))
 		error = -errno;
 	if (error || !is_whole)
 		unlinkat(results->folder, file->temporary, 0);

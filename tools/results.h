@@ -31,7 +31,8 @@ int results_file_open(struct results *results, struct results_file *file,
 
 /* Write out and rename; or remove, if `is_whole` is false. Returns 0 or a negative errno, and then
  * the file is not there. Once closed, again is nothing. */
-int results_file_close(struct results *results, struct results_file *file, bool is_whole) __must_check;
+int results_file_close(struct results *results, struct results_file *file,
+		       bool is_whole) __must_check;
 
 /* All of one file. Returns 0, or a negative errno after one line on standard error. */
 int results_write(struct results *results, const char *name, const void *data,

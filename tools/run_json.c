@@ -112,8 +112,8 @@ static void write_time(struct json *json, const struct run_facts *facts)
 	size_t position = 0;
 
 	json_object_begin(json, "time");
-	while (section && json_text_next_member(section->json, section->json_bytes, &position, &key,
-						&value)) {
+	while (section &&
+	       json_text_next_member(section->json, section->json_bytes, &position, &key, &value)) {
 		char *name = memory_format("%.*s", (int)key.length, key.text);
 
 		if (!is_host_time(&key))

@@ -6,8 +6,8 @@
 
 #include "lib/types.h"
 
-/* -1: quiet (no progress, errors only), 0, 1: with the machine's console. */
-void say_set_verbosity(int verbosity);
+/* `value` -1: quiet (no progress, errors only), 0, 1: with the machine's console. */
+void say_set_verbosity(int value);
 
 /* One line, "fanga: " before it and a newline behind it. */
 void say(const char *fmt, ...) __printf(1, 2);

@@ -26,10 +26,12 @@ static int split_evenly(struct shape *shape, const struct options *options, char
 	shape->cpus = options->cpus ? options->cpus : DEFAULT_CPUS;
 	shape->nodes = options->nodes;
 	if (!shape->nodes)
-		shape->nodes = shape->cpus == 1 || options->machine == MACHINE_BOCHS ? 1 : DEFAULT_NODES;
+		shape->nodes =
+			shape->cpus == 1 || options->machine == MACHINE_BOCHS ? 1 : DEFAULT_NODES;
 	shape->memory_bytes = options->memory_bytes ? options->memory_bytes : DEFAULT_BYTES;
 	if (shape->memory_bytes / shape->nodes < OPTION_NODE_BYTES_MIN)
-		return FAIL(error, "--mem %lluM is too little for %u nodes; allowed are %lluM or more",
+		return FAIL(error,
+			    "--mem %lluM is too little for %u nodes; allowed are %lluM or more",
 			    (unsigned long long)(shape->memory_bytes / MIB), shape->nodes,
 			    (unsigned long long)(shape->nodes * OPTION_NODE_BYTES_MIN / MIB));
 	for (unsigned i = 0; i < shape->nodes; i++) {
@@ -52,10 +54,11 @@ static int check_cpus(const struct shape *shape, char *error)
 		for (unsigned i = 0; i < shape->nodes; i++)
 			owners += cpu - shape->node[i].first_cpu < shape->node[i].cpu_count;
 		if (owners != 1)
-			return FAIL(error,
-				    "--node: CPU %u is in %u nodes; each CPU from 0 to the highest one "
-				    "must be in exactly one",
-				    cpu, owners);
+			return FAIL(
+				error,
+				"--node: CPU %u is in %u nodes; each CPU from 0 to the highest one "
+				"must be in exactly one",
+				cpu, owners);
 	}
 	return 0;
 }
@@ -63,7 +66,8 @@ static int check_cpus(const struct shape *shape, char *error)
 static int take_nodes(struct shape *shape, const struct options *options, char *error)
 {
 	if (options->cpus || options->nodes || options->memory_bytes)
-		return FAIL(error, "%s cannot stand beside --node; CPUs, nodes and memory are its sums",
+		return FAIL(error,
+			    "%s cannot stand beside --node; CPUs, nodes and memory are its sums",
 			    options->cpus    ? "--cpus"
 			    : options->nodes ? "--nodes"
 					     : "--mem");
@@ -82,11 +86,13 @@ static int take_nodes(struct shape *shape, const struct options *options, char *
 			shape->cpus = option->last_cpu + 1;
 	}
 	if (!shape->cpus)
-		return FAIL(error, "--node: no node has CPUs; at least one must, as in 512M,cpus=0-3");
+		return FAIL(error,
+			    "--node: no node has CPUs; at least one must, as in 512M,cpus=0-3");
 	if (!shape->memory_bytes)
 		return FAIL(error, "--node: no node has memory; at least one must, 4M or more");
 	if (shape->memory_bytes > OPTION_BYTES_MAX)
-		return FAIL(error, "--node: more than 512G of memory in all; allowed are 4M to 512G");
+		return FAIL(error,
+			    "--node: more than 512G of memory in all; allowed are 4M to 512G");
 	return check_cpus(shape, error);
 }
 
@@ -120,7 +126,7 @@ static bool is_even(const struct shape *shape, unsigned *sockets)
 		count = node->cpu_count;
 		++*sockets;
 	}
-	return true;
+	return *sockets > 0;
 }
 
 /* A socket per node where that is possible, else one per core: never one that spans nodes. */
@@ -130,7 +136,8 @@ static int choose_sockets(struct shape *shape, const struct options *options, ch
 
 	shape->threads = options->threads ? options->threads : 1;
 	if (shape->cpus % shape->threads)
-		return FAIL(error, "--threads %u does not divide %u CPUs; allowed is a divisor of them",
+		return FAIL(error,
+			    "--threads %u does not divide %u CPUs; allowed is a divisor of them",
 			    shape->threads, shape->cpus);
 	if (is_even(shape, &sockets) && shape->cpus / sockets % shape->threads == 0) {
 		shape->sockets = sockets;
@@ -141,9 +148,11 @@ static int choose_sockets(struct shape *shape, const struct options *options, ch
 	shape->sockets = shape->cpus / shape->threads;
 	shape->cores = 1;
 	if (max_apic_id(shape->sockets, 1, shape->threads) > SHAPE_APIC_ID_MAX)
-		return FAIL(error, "--threads %u with %u CPUs needs APIC ids up to %u; allowed are ids up to %u",
-			    shape->threads, shape->cpus, max_apic_id(shape->sockets, 1, shape->threads),
-			    SHAPE_APIC_ID_MAX);
+		return FAIL(error,
+			    "--threads %u with %u CPUs needs APIC ids up to %u; allowed are ids up "
+			    "to %u",
+			    shape->threads, shape->cpus,
+			    max_apic_id(shape->sockets, 1, shape->threads), SHAPE_APIC_ID_MAX);
 	return 0;
 }
 
@@ -154,7 +163,8 @@ static int fill_distances(struct shape *shape, const struct options *options, ch
 		unsigned highest = d->from > d->to ? d->from : d->to;
 
 		if (highest >= shape->nodes)
-			return FAIL(error, "--distance: there is no node %u; allowed are nodes 0 to %u",
+			return FAIL(error,
+				    "--distance: there is no node %u; allowed are nodes 0 to %u",
 				    highest, shape->nodes - 1);
 		shape->distance[d->from][d->to] = d->value;
 		shape->has_distances = true;
@@ -179,10 +189,11 @@ static int check_bochs(const struct shape *shape, const struct options *options,
 	if (shape->nodes > 1)
 		return FAIL(error, "--machine bochs has no memory nodes; allowed is --nodes 1");
 	if (!options->is_icount)
-		return FAIL(error, "--machine bochs always counts instructions; --no-icount is for q35");
+		return FAIL(error,
+			    "--machine bochs always counts instructions; --no-icount is for q35");
 	if (shape->cpus > SHAPE_BOCHS_CPUS_MAX)
-		return FAIL(error, "--machine bochs has no %u CPUs; allowed are 1 to %u", shape->cpus,
-			    SHAPE_BOCHS_CPUS_MAX);
+		return FAIL(error, "--machine bochs has no %u CPUs; allowed are 1 to %u",
+			    shape->cpus, SHAPE_BOCHS_CPUS_MAX);
 	if (shape->memory_bytes > SHAPE_BOCHS_BYTES_MAX)
 		return FAIL(error, "--machine bochs: too much memory; allowed are 4M to 2G");
 	return 0;

@@ -16,7 +16,7 @@
 #define SHAPE_ERROR_BYTES 200
 
 struct shape_node {
-	uint64_t memory_bytes; /* 0: memoryless */
+	uint64_t memory_bytes;	       /* 0: memoryless */
 	unsigned first_cpu, cpu_count; /* cpu_count 0: no CPUs */
 };
 

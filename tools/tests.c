@@ -46,7 +46,7 @@ static struct {
 	unsigned passed, failed, skipped;
 } total;
 
-/* --- usage -------------------------------------------------------------------------------------- */
+/* --- usage --- */
 
 static int usage(const char *what, const char *word, const struct arguments *allowed)
 {
@@ -130,7 +130,8 @@ static int read_words(struct plan *plan, int argc, char **argv)
 		} else if (*word == '-') {
 			status = usage("unknown option", word, NULL);
 		} else if (!strcmp(word, "user")) {
-			say("test: user is not available yet; allowed are host, kernel, system, fuzz, all");
+			say("test: user is not available yet; allowed are host, kernel, system, "
+			    "fuzz, all");
 			status = EXIT_USAGE;
 		} else if (!is_ring_given && !is_suite_given && choose_ring(plan, word)) {
 			is_ring_given = true;
@@ -149,7 +150,7 @@ static int read_words(struct plan *plan, int argc, char **argv)
 	return status;
 }
 
-/* --- verdicts ----------------------------------------------------------------------------------- */
+/* --- verdicts --- */
 
 static struct bytes read_file(const char *path)
 {
@@ -221,8 +222,8 @@ static void judge(struct tap *tap, const struct job *job, const struct subject *
 	if (job->is_late)
 		add_failure(tap, job, "stopped at its limit of %.0f s", job->limit_s);
 	else if (!is_sum && (!tap->has_plan || seen != tap->planned))
-		add_failure(tap, job, "ended with status %d after %u of %u tests", job->status, seen,
-			    tap->planned);
+		add_failure(tap, job, "ended with status %d after %u of %u tests", job->status,
+			    seen, tap->planned);
 	else if (job->status && !tap->failed)
 		add_failure(tap, job, "ended with status %d", job->status);
 	free(output.data);
@@ -250,7 +251,7 @@ static void report(struct job *job)
 	free(tap.failures.data);
 }
 
-/* --- jobs --------------------------------------------------------------------------------------- */
+/* --- jobs --- */
 
 static struct job *add_job(struct plan *plan, enum ring ring, const char *name, double limit_s)
 {
@@ -264,7 +265,8 @@ static struct job *add_job(struct plan *plan, enum ring ring, const char *name, 
 	plan->jobs = memory_resize(plan->jobs, (plan->job_count + 1) * sizeof(*job));
 	job = &plan->jobs[plan->job_count++];
 	*job = (struct job){
-		.log = memory_format("%s/" RESULTS_FOLDER "/%s-%s.log", plan->root, ring_name(ring), file),
+		.log = memory_format("%s/" RESULTS_FOLDER "/%s-%s.log", plan->root, ring_name(ring),
+				     file),
 		.limit_s = limit_s,
 		.ended = report,
 		.context = subject,
@@ -391,7 +393,8 @@ static int run_plan(struct plan *plan)
 	free(folder);
 	add_jobs(plan);
 	status = jobs_run(plan->jobs, plan->job_count,
-			  sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (unsigned)CPU_COUNT(&cpus));
+			  sched_getaffinity(0, sizeof(cpus), &cpus) ? 1
+								    : (unsigned)CPU_COUNT(&cpus));
 	if (status)
 		return status;
 	printf("%u passed, %u failed, %u skipped\n", total.passed, total.failed, total.skipped);

@@ -113,22 +113,22 @@ want_lines "$work/stderr" 1
 want_err 'apic.dat'
 
 if [ -d "$bad" ]; then
-	for file in "$bad"/*.dat; do
-		case ${file##*/} in
+	for broken in "$bad"/*.dat; do
+		case ${broken##*/} in
 		rsdp-*) continue ;; # firmware's, not a file's
 		hdr-* | madt-*) place=apic.dat ;;
 		srat-*) place=srat.dat ;;
 		slit-*) place=slit.dat ;;
 		*) place=hmat.dat ;;
 		esac
-		t "bad:$(basename "$file" .dat)"
+		t "bad:$(basename "$broken" .dat)"
 		good_set "$work/tables"
-		cp "$file" "$work/tables/$place" && chmod u+w "$work/tables/$place"
+		cp "$broken" "$work/tables/$place" && chmod u+w "$work/tables/$place"
 		boot
 		case $status in
 		0) want "$work/stdout" '^FangaOS on [0-9]+ of' ;;
 		65) want_lines "$work/stderr" 1 ;;
-		*) problem "exit status $status: $(tail -n 2 "$work/stderr")" ;;
+		*) problem "exit status $status: $(tail -n 2 "$work/stdout" "$work/stderr")" ;;
 		esac
 	done
 else
