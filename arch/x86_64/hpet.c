@@ -40,6 +40,7 @@
 #define PERIOD_FS_MAX 100000000u /* 100 ns, section 2.3.4 */
 #define PROBE_READS   10000
 #define TURN_BOUND_FS 20000000000ull /* 20 us */
+#define FIRST_PCI_PIN 16 /* below are the ISA interrupts */
 
 static volatile uint32_t *registers;
 static uint32_t period_fs;
@@ -109,12 +110,16 @@ uint32_t hpet_read(void)
 
 /*
  * A pin that comparator @n can drive and that is masked at an I/O APIC; -ENOENT if there is none.
- * From the top: the low pins double as ISA interrupts.
+ * From the top: the low pins double as ISA interrupts. Where the tables name no I/O APIC nobody has
+ * unmasked any pin of the one that may be there.
  */
 static int find_masked_pin(unsigned n)
 {
 	uint32_t pins = reg_read(HPET_TIMER_PINS(n));
 
+	for (int pin = 31; pin >= FIRST_PCI_PIN; pin--)
+		if ((pins & BIT(pin)) && ioapic_count() == 0)
+			return pin;
 	for (int pin = 31; pin >= 0; pin--)
 		if ((pins & BIT(pin)) && ioapic_has_gsi((uint32_t)pin) &&
 		    ioapic_is_masked((uint32_t)pin))
