@@ -193,7 +193,7 @@ KTEST(mm, nodes_without_memory_take_the_nearest)
 		KT_SKIP("every node has memory");
 }
 
-#define WORKER_ROUNDS 60
+#define WORKER_ROUNDS 480 /* shared by the CPUs */
 #define WORKER_BLOCKS 4
 
 static void allocate_and_free(void *unused)
@@ -204,7 +204,7 @@ static void allocate_and_free(void *unused)
 
 	(void)unused;
 	prng_seed(&prng, kernel_options()->seed + current_cpu_id());
-	for (unsigned round = 0; round < WORKER_ROUNDS; round++) {
+	for (unsigned round = 0; round < 6 + WORKER_ROUNDS / cpu_online_count(); round++) {
 		unsigned i = (unsigned)prng_below(&prng, WORKER_BLOCKS);
 		uint64_t stamp = round << 10 | current_cpu_id();
 
