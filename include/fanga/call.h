@@ -78,11 +78,12 @@ uint64_t call_wait_reports(void);
  * The last thing a CPU does with its queues before it stops taking interrupts, called on that CPU,
  * interrupts off. The order is:
  *
- *  1. clear the own bit in the online mask (atomically),
- *  2. call_drain_self_irqoff(),
- *  3. tlb_cpu_offline_irqoff(), then halt.
+ *  1. wait until no other CPU is in steps 2 and 3, serving its own queues,
+ *  2. clear the own bit in the online mask (atomically),
+ *  3. call_drain_self_irqoff(),
+ *  4. tlb_cpu_offline_irqoff(), then halt.
  *
- * A sender tests the mask and pushes within one stretch with interrupts off, so after step 1 it
+ * A sender tests the mask and pushes within one stretch with interrupts off, so after step 2 it
  * either sees the bit clear (-ENXIO) or its stretch began before. The drain makes a synchronous
  * call to every other online CPU: when those have answered, such stretches are over and what they
  * pushed is in this CPU's queues, which are then emptied. Draining before clearing the bit would

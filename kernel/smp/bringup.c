@@ -23,6 +23,7 @@
 #include "fanga/tlb.h"
 #include "kernel/mm/early.h"
 #include "kernel/mm/kmap.h"
+#include "kernel/smp/kick.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 
@@ -44,6 +45,7 @@ static uint64_t ist_stacks[CPU_MAX];
 static uint64_t trampoline_page;
 static unsigned shorthand_blocks; /* reasons not to use the all-but-self shorthand */
 static uint64_t bringup_ns;
+static bool is_stopping; /* atomic: a CPU is between its leave of the online set and its last answer */
 
 bool smp_shorthand_safe(void)
 {
@@ -382,8 +384,18 @@ void cpu_stop_self_irqoff(void)
 	unsigned cpu = current_cpu_id();
 
 	timer_stop();
+	/*
+	 * One at a time (tests/models/call_stop.pml): while a CPU drains it calls those that it saw
+	 * online, and one that left meanwhile could not tell when that is over. Acquire: pairs with
+	 * the release below.
+	 */
+	while (__atomic_exchange_n(&is_stopping, true, __ATOMIC_ACQUIRE)) {
+		cpu_relax();
+		smp_serve_irqoff();
+	}
 	cpu_leave_online(cpu);
 	call_drain_self_irqoff();
+	__atomic_store_n(&is_stopping, false, __ATOMIC_RELEASE);
 	tlb_cpu_offline_irqoff();
 	apic_shutdown();
 	cpu_set_state(cpu_entry(cpu), CPU_OFFLINE);

@@ -324,7 +324,7 @@ void call_drain_self_irqoff(void)
 {
 	/*
 	 * Each other CPU's answer says that its stretches with interrupts off which saw our bit are
-	 * over. One that went offline itself has ended them too, so its -ENXIO does not matter.
+	 * over. One that goes offline itself does so after us (cpu_stop_self_irqoff()).
 	 */
 	int err = call_on_mask(cpu_online_mask(), nothing, NULL, true);
 

@@ -87,6 +87,8 @@ verdict holds call_offline ""
 for mutation in DRAIN_BEFORE_CLEAR NO_HANDSHAKE IRQS_ON; do
 	verdict fails call_offline "" "-DMUTATE_$mutation"
 done
+verdict holds call_stop "" -DCPUS=4
+verdict fails call_stop "" -DCPUS=4 -DMUTATE_TOGETHER
 
 verdict holds tlb ""
 verdict holds tlb "" -DTABLES
