@@ -79,7 +79,9 @@ static void add_usable(const struct boot_info *info, uint64_t base, uint64_t end
 		add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(clash->base, PAGE_BYTES));
 		base = clash->base + clash->length;
 	}
-	add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(end, PAGE_BYTES));
+	/* Not past the end: rounding the top of the address space up would give 0. */
+	if (base < end)
+		add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(end, PAGE_BYTES));
 }
 
 static void reserve(uint64_t base, uint64_t end)
