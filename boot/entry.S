@@ -53,7 +53,9 @@ multiboot2_entry:
 	movl $BOOT_MULTIBOOT2, %edi
 	cmpl $MULTIBOOT2_LOADED, %eax
 	je enter_long_mode
+1:	cli
 	hlt				/* loaded by something else: nobody to tell */
+	jmp 1b
 
 enter_long_mode:
 	cli

@@ -20,7 +20,7 @@
 #define IOAPIC_ENTRY(pin) (0x10 + 2 * (pin))
 
 #define VERSION_LAST_PIN(v) ((v) >> 16 & 0xff)
-#define LAST_PIN_MAX	    239 /* the index register has 8 bits */
+#define LAST_PIN_MAX	    119 /* the index register has 8 bits, an entry two registers */
 
 #define ENTRY_ACTIVE_LOW 0x2000u
 #define ENTRY_LEVEL	 0x8000u
