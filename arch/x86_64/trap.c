@@ -138,11 +138,12 @@ static void dispatch_nmi(struct trap_frame *frame)
 {
 	nmi_enter();
 	this_cpu_inc(nmis_taken);
+	/* All of them: two NMIs that are sent while the CPU takes none arrive as one. */
 	for (unsigned i = 0; i < NMI_HANDLERS; i++) {
 		nmi_handler_fn handler = __atomic_load_n(&nmi_handlers[i], __ATOMIC_ACQUIRE);
 
-		if (!handler || handler(frame))
-			break;
+		if (handler)
+			handler(frame);
 	}
 	nmi_exit();
 }

@@ -23,7 +23,7 @@ _Static_assert(offsetof(struct trap_frame, vector) == 15 * 8, "entry.S pushes th
 #define TRAP_NO_ERROR_CODE (~0ul)
 
 typedef void (*irq_handler_fn)(struct trap_frame *frame);
-typedef bool (*nmi_handler_fn)(struct trap_frame *frame);
+typedef void (*nmi_handler_fn)(struct trap_frame *frame);
 
 /*
  * Call @handler for interrupt @vector (32..255) on every CPU. Returns 0, -EINVAL for an exception
@@ -35,7 +35,8 @@ int irq_register(uint8_t vector, irq_handler_fn handler) __must_check;
 void irq_unregister(uint8_t vector);
 
 /*
- * Offer NMIs to @handler; the first of at most 4 that returns true has claimed it. Handlers may not
+ * Offer NMIs to @handler, one of at most 4. Each is called for every NMI, since several that are
+ * pending at once arrive as one: it finds out by itself whether it was meant. Handlers may not
  * fault, lock or print except through the log. Returns 0 or -ENOSPC. Boot context.
  */
 int nmi_register(nmi_handler_fn handler) __must_check;
@@ -43,7 +44,7 @@ int nmi_register(nmi_handler_fn handler) __must_check;
 /* Interrupts that no handler was registered for, on @cpu and @vector, since boot. */
 uint64_t irq_unhandled_count(unsigned cpu, uint8_t vector);
 
-/* NMIs taken on @cpu since boot, claimed or not. */
+/* NMIs taken on @cpu since boot. */
 uint64_t nmi_count(unsigned cpu);
 
 /* Build and load the IDT (boot CPU), or load it again (application processors). */

@@ -11,11 +11,11 @@
 /* Set by the panicking CPU before it sends; read by those that the NMI interrupts. */
 static bool must_stop;
 
-static bool stop_on_nmi(struct trap_frame *frame)
+static void stop_on_nmi(struct trap_frame *frame)
 {
 	(void)frame;
 	if (!__atomic_load_n(&must_stop, __ATOMIC_ACQUIRE))
-		return false;
+		return;
 	for (;;)
 		cpu_halt();
 }

@@ -151,7 +151,7 @@ bool smp_wait_turn(struct smp_wait *wait, unsigned cpu)
 	return true;
 }
 
-static bool backtrace_nmi(struct trap_frame *frame)
+static void backtrace_nmi(struct trap_frame *frame)
 {
 	struct backtrace *own = raw_cpu_ptr(backtrace);
 	/* Acquire: pairs with the release in backtrace_fetch(); the last reader is done with pcs.
@@ -159,11 +159,10 @@ static bool backtrace_nmi(struct trap_frame *frame)
 	uint32_t wanted = __atomic_load_n(&own->wanted, __ATOMIC_ACQUIRE);
 
 	if (wanted == own->done)
-		return false; /* somebody else's NMI */
+		return; /* somebody else's NMI */
 	own->depth = stack_walk(frame, own->pcs, BACKTRACE_DEPTH);
 	/* Release: pairs with the acquire in backtrace_fetch(); pcs are complete. */
 	__atomic_store_n(&own->done, wanted, __ATOMIC_RELEASE);
-	return true;
 }
 
 int smp_backtrace_init(void)

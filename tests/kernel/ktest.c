@@ -61,12 +61,13 @@ void ktest_note(const char *fmt, ...)
 
 static nmi_handler_fn nmi_taker; /* atomic */
 
-static bool nmi_pass_on(struct trap_frame *frame)
+static void nmi_pass_on(struct trap_frame *frame)
 {
 	/* Acquire: pairs with the release in ktest_nmi_offer(). */
 	nmi_handler_fn taker = __atomic_load_n(&nmi_taker, __ATOMIC_ACQUIRE);
 
-	return taker && taker(frame);
+	if (taker)
+		taker(frame);
 }
 
 int ktest_nmi_offer(nmi_handler_fn handler)

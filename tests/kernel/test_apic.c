@@ -242,15 +242,14 @@ static unsigned nmis_seen;     /* atomic */
 static bool nmi_sends;	       /* atomic: the handler sends NESTED_VECTOR to nested_target */
 static uint32_t nested_target;
 
-static bool take_nmi(struct trap_frame *frame)
+static void take_nmi(struct trap_frame *frame)
 {
 	(void)frame;
 	if (!__atomic_load_n(&nmis_expected, __ATOMIC_ACQUIRE))
-		return false;
+		return;
 	if (__atomic_load_n(&nmi_sends, __ATOMIC_ACQUIRE))
 		(void)apic_send_ipi(nested_target, NESTED_VECTOR);
 	__atomic_add_fetch(&nmis_seen, 1, __ATOMIC_RELEASE);
-	return true;
 }
 
 static bool prepare_nmis(void)

@@ -402,15 +402,14 @@ KTEST(ipi, backtrace_by_nmi_names_what_runs)
 
 static uint32_t stuck_cpu_plus_one;
 
-static bool stay_in_nmi(struct trap_frame *frame)
+static void stay_in_nmi(struct trap_frame *frame)
 {
 	(void)frame;
 	if (__atomic_load_n(&stuck_cpu_plus_one, __ATOMIC_ACQUIRE) != current_cpu_id() + 1)
-		return false;
+		return;
 	__atomic_store_n(&stuck_cpu_plus_one, 0, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&go, __ATOMIC_ACQUIRE))
 		cpu_relax();
-	return true;
 }
 
 /* A CPU that sits in an NMI takes no other one. The wait is bounded, its late answer harmless. */
@@ -434,6 +433,28 @@ KTEST(ipi, backtrace_of_a_dead_cpu_times_out)
 	KT_EQ(err, -ETIMEDOUT);
 	KT_EQ(call_on(cpu, nothing, NULL, true), 0);
 	KT_EQ(smp_nmi_backtrace(cpu), 0);
+}
+
+static uint32_t nmis_seen;
+
+static void see_nmi(struct trap_frame *frame)
+{
+	(void)frame;
+	__atomic_add_fetch(&nmis_seen, 1, __ATOMIC_RELAXED);
+}
+
+/* NMIs merge, so one that is meant for a handler may come as another's. */
+KTEST(ipi, every_handler_is_offered_every_nmi)
+{
+	unsigned cpu = last_cpu();
+
+	if (!cpu)
+		KT_SKIP("one CPU");
+	KT_EQ(ktest_nmi_offer(see_nmi), 0);
+	__atomic_store_n(&nmis_seen, 0, __ATOMIC_RELAXED);
+	KT_EQ(smp_nmi_backtrace(cpu), 0);
+	/* It may still be in the handlers behind the one that answered. */
+	KT_CHECK(COMES_TRUE(__atomic_load_n(&nmis_seen, __ATOMIC_RELAXED) == 1));
 }
 
 struct text {

@@ -330,13 +330,12 @@ static void nested_interrupt(struct trap_frame *frame)
 	nested_wait(1);
 }
 
-static bool nested_in_nmi(struct trap_frame *frame)
+static void nested_in_nmi(struct trap_frame *frame)
 {
 	(void)frame;
 	if (!__atomic_exchange_n(&nested_nmi, false, __ATOMIC_RELAXED))
-		return false;
+		return;
 	nested_wait(2);
-	return true;
 }
 
 static bool wait_queued(unsigned level)

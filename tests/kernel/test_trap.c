@@ -257,19 +257,18 @@ static struct {
 	bool in_nmi;
 } nmi_seen;
 
-static bool look_around(struct trap_frame *frame)
+static void look_around(struct trap_frame *frame)
 {
 	uint64_t pcs[16];
 
 	if (!__atomic_exchange_n(&nmi_armed, false, __ATOMIC_ACQUIRE))
-		return false;
+		return;
 	nmi_seen.sp = (uint64_t)__builtin_frame_address(0);
 	(void)gdt_find_stack(nmi_seen.sp, &nmi_seen.low, &nmi_seen.top);
 	nmi_seen.cpu = current_cpu_id();
 	nmi_seen.in_nmi = in_nmi();
 	nmi_seen.depth = stack_walk(frame, pcs, ARRAY_SIZE(pcs));
 	nmi_seen.outer_pc = pcs[0];
-	return true;
 }
 
 static void check_nmi(unsigned cpu)
