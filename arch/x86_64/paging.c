@@ -23,6 +23,7 @@ static bool is_leaf(uint64_t entry, unsigned level)
 }
 
 /* The table below @entry, made if there is none. 0 when memory is short or a page is in the way. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the atomic store writes it */
 static uint64_t next_table(uint64_t *entry, unsigned level, int *error)
 {
 	if (!(*entry & PTE_PRESENT)) {

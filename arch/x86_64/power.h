@@ -20,9 +20,9 @@ struct power_config {
 	uint8_t reset_value;
 };
 
-/* Remember @config and map what panics may need later. Without it the fallbacks still work. Once.
+/* Remember @firmware and map what panics may need later. Without it the fallbacks still work. Once.
  */
-void power_init(const struct power_config *config);
+void power_init(const struct power_config *firmware);
 
 /*
  * Off: ACPI S5, then the simulators' shutdown port, then halt with interrupts off and a line on the

@@ -77,11 +77,11 @@ void idt_load(void)
 	__asm__ volatile("lidt %0" ::"m"(pointer));
 }
 
-int irq_register(uint8_t vector, irq_handler_fn handler)
+int irq_register(unsigned vector, irq_handler_fn handler)
 {
 	irq_handler_fn none = NULL;
 
-	if (vector < VECTOR_EXCEPTIONS || !handler)
+	if (vector < VECTOR_EXCEPTIONS || vector >= VECTORS || !handler)
 		return -EINVAL;
 	/* Release: what the handler needs is there before it can run. Pairs with dispatch_irq(). */
 	return __atomic_compare_exchange_n(&irq_handlers[vector], &none, handler, false,

@@ -29,7 +29,7 @@ typedef void (*nmi_handler_fn)(struct trap_frame *frame);
  * Call @handler for interrupt @vector (32..255) on every CPU. Returns 0, -EINVAL for an exception
  * vector, -EBUSY when another handler is there. Boot or thread context.
  */
-int irq_register(uint8_t vector, irq_handler_fn handler) __must_check;
+int irq_register(unsigned vector, irq_handler_fn handler) __must_check;
 
 /* Take the handler of @vector away again. It may still be running on another CPU. */
 void irq_unregister(uint8_t vector);

@@ -12,7 +12,7 @@
 void clock_init_boot(void);
 
 /* Declare that time counts instructions (command line clock=icount). Boot CPU, once. */
-void clock_set_virtual(bool is_virtual);
+void clock_set_virtual(bool virtual_time);
 
 /* Whether times are virtual: they repeat from run to run and say nothing about the host's. */
 bool clock_is_virtual(void);

@@ -92,5 +92,5 @@ int cpu_take_offline(unsigned cpu) __must_check;
  */
 _Noreturn void cpu_stop_self_irqoff(void);
 
-/* Have @callbacks called from now on; they are not called for CPUs online already. Boot context. */
-void cpu_register_callbacks(struct cpu_callbacks *callbacks);
+/* Have @added called from now on; they are not called for CPUs online already. Boot context. */
+void cpu_register_callbacks(struct cpu_callbacks *added);

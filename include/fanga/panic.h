@@ -42,11 +42,11 @@ uint64_t warn_count(void);
 #endif
 
 /*
- * Program counters of the callers of @frame (NULL: of this function's caller), innermost first.
+ * Program counters of the callers of @trap (NULL: of this function's caller), innermost first.
  * Never faults, whatever the frame pointers hold: it stays on stacks it knows. Any context.
  */
 struct trap_frame;
-unsigned stack_walk(const struct trap_frame *frame, uint64_t *pcs, unsigned max);
+unsigned stack_walk(const struct trap_frame *trap, uint64_t *pcs, unsigned max);
 
 /* Open the image's symbol table. Boot CPU, once; until then addresses stay numbers. */
 void backtrace_init(void);

@@ -206,6 +206,8 @@ uint64_t early_alloc(unsigned node, size_t bytes, size_t align)
 			    (nearest == NODE_ANY ||
 			     numa_distance(node, other) < numa_distance(node, nearest)))
 				nearest = other;
+		if (nearest == NODE_ANY)
+			break;
 		tried |= BIT(nearest);
 
 		uint64_t phys = take(nearest, bytes, align);

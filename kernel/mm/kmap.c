@@ -21,7 +21,6 @@ static uint64_t trampoline_root[512] __aligned(PAGE_BYTES);
 static uint64_t kmap_next = KMAP_BASE;
 static uint64_t mmio_next = MMIO_BASE;
 
-/* Read by the trampoline. */
 uint64_t kernel_cr3;
 
 uint64_t kmap_root(void)

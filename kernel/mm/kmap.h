@@ -15,6 +15,9 @@ void kmap_init(void);
 /* Physical address of the top table; below 4 GiB. Application processors load it. */
 uint64_t kmap_root(void);
 
+/* The same, as boot/trampoline.S reads it. */
+extern uint64_t kernel_cr3;
+
 /*
  * Make firmware memory [@phys, +@bytes) readable in the direct map where RAM is not. NULL when it
  * is out of the map's reach or memory is short. Boot CPU.

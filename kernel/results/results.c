@@ -29,13 +29,15 @@ struct hold {
 	bool is_locked;
 };
 
-static struct hold hold_channel(void)
+/* In a panic without the lock; what sparse is told about it is then not so. */
+static struct hold hold_channel(void) lock_acquires(&results_spinlock)
 {
 	struct hold hold = {0};
 
 	/* Relaxed: stale for a moment means one more CPU that waits for a lock that stays held. */
 	if (__atomic_load_n(&is_broken, __ATOMIC_RELAXED)) {
 		hold.flags = irq_save();
+		lock_acquire(&results_spinlock);
 		return hold;
 	}
 	hold.flags = spin_lock_irqsave(&results_spinlock);
@@ -43,12 +45,14 @@ static struct hold hold_channel(void)
 	return hold;
 }
 
-static void release_channel(struct hold hold)
+static void release_channel(struct hold hold) lock_releases(&results_spinlock)
 {
-	if (hold.is_locked)
+	if (hold.is_locked) {
 		spin_unlock_irqrestore(&results_spinlock, hold.flags);
-	else
+	} else {
+		lock_release(&results_spinlock);
 		irq_restore(hold.flags);
+	}
 }
 
 static const char *const channel_names[] = {

@@ -36,7 +36,6 @@
 #define SLEEP_NS	 100000ul   /* then, between two looks */
 #define BRINGUP_LIMIT_NS 1000000000ul
 
-/* Read by trampoline.S. */
 struct ap_slot ap_slots[CPU_MAX];
 unsigned ap_slot_count;
 

@@ -27,6 +27,10 @@ _Static_assert(offsetof(struct ap_slot, state) == 4, "trampoline.S");
 _Static_assert(offsetof(struct ap_slot, stack_top) == 8, "trampoline.S");
 _Static_assert(offsetof(struct ap_slot, gs_base) == 16, "trampoline.S");
 
+/* By CPU; trampoline.S searches the first ap_slot_count of them for its APIC id. */
+extern struct ap_slot ap_slots[CPU_MAX];
+extern unsigned ap_slot_count;
+
 #define KERNEL_STACK_BYTES 16384ul
 
 /* Called by trampoline.S on the claimed slot's stack. */
