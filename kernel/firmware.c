@@ -172,7 +172,7 @@ static void init_clock(const struct acpi_info *info)
 	clock_set_virtual(kernel_options()->clock == OPTIONS_CLOCK_ICOUNT);
 	(void)clock_calibrate(); /* says itself what it had to assume */
 	if (timer_init_bsp())
-		panic("the timer's vector is taken");
+		panic("the boot CPU has no usable timer");
 }
 
 static uint16_t io_port(const struct acpi_gas *gas)

@@ -16,6 +16,7 @@
 #include "lib/errno.h"
 
 #define WINDOW_FS	1000000000000ull /* 1 ms */
+#define FS_PER_SECOND	1000000000000000ull
 #define EDGE_ATTEMPTS	8
 #define EDGE_POLL_LIMIT 100000
 #define AGREE_PPM	500
@@ -146,6 +147,22 @@ static uint64_t apic_hz(const struct edge *start, const struct edge *end, uint64
 	uint64_t hz = clock_mul_div(counts, tsc_hz, tsc);
 
 	return round_measured(hz, start->apic_spread + end->apic_spread, tsc);
+}
+
+uint64_t calibrate_apic_timer_hz(uint64_t tsc_hz)
+{
+	uint64_t counts = tsc_hz / (FS_PER_SECOND / WINDOW_FS);
+	struct edge start, end;
+
+	apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_1);
+	apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | APIC_LVT_TIMER_ONE_SHOT);
+	apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
+	read_apic_timer(&start);
+	while (rdtsc() - start.apic_tsc < counts)
+		cpu_relax();
+	read_apic_timer(&end);
+	apic_write(APIC_TIMER_INITIAL, 0);
+	return apic_hz(&start, &end, tsc_hz);
 }
 
 static bool measure_window(const struct reference *reference, uint64_t *tsc_hz, uint64_t *timer_hz)

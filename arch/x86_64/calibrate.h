@@ -18,6 +18,9 @@ struct calibration {
  */
 int calibrate_measure(struct calibration *result) __must_check;
 
+/* The local APIC timer's frequency against a TSC of @tsc_hz, where there is no reference. As above. */
+uint64_t calibrate_apic_timer_hz(uint64_t tsc_hz);
+
 /* What CPUID says about the TSC, 0 when it does not: leaf 0x15, or the hypervisor's timing leaf. */
 uint64_t calibrate_cpuid_hz(void);
 

@@ -67,19 +67,9 @@ static uint64_t choose_hz(uint64_t measured)
 	return measured;
 }
 
-static int find_frequency(void)
+/* Without a reference: what CPUID says, or a guess. */
+static int assume_frequency(void)
 {
-	struct calibration measured = {0};
-
-	if (calibrate_measure(&measured) == 0) {
-		reference_name = measured.reference;
-		apic_timer_hz = measured.apic_timer_hz;
-		tsc_hz = choose_hz(measured.tsc_hz);
-		if (!measured.is_steady)
-			log_warn("clock: %u measurements against %s disagree; times may be off",
-				 measured.windows, reference_name);
-		return 0;
-	}
 	tsc_hz = calibrate_cpuid_hz();
 	if (!tsc_hz)
 		tsc_hz = calibrate_cpuid_nominal_hz();
@@ -90,6 +80,25 @@ static int find_frequency(void)
 	tsc_hz = ASSUMED_HZ;
 	log_warn("clock: no reference and no word from CPUID; assuming 1 GHz");
 	return -ENODEV;
+}
+
+static int find_frequency(void)
+{
+	struct calibration measured = {0};
+	int error;
+
+	if (calibrate_measure(&measured) == 0) {
+		reference_name = measured.reference;
+		apic_timer_hz = measured.apic_timer_hz;
+		tsc_hz = choose_hz(measured.tsc_hz);
+		if (!measured.is_steady)
+			log_warn("clock: %u measurements against %s disagree; times may be off",
+				 measured.windows, reference_name);
+		return 0;
+	}
+	error = assume_frequency();
+	apic_timer_hz = calibrate_apic_timer_hz(tsc_hz);
+	return error;
 }
 
 int clock_calibrate(void)
