@@ -3,6 +3,7 @@
  */
 #include "arch/x86_64/features.h"
 #include "arch/x86_64/cpu.h"
+#include "fanga/panic.h"
 #include "lib/string.h"
 
 static struct cpu_features detected;
@@ -33,6 +34,7 @@ void features_detect(void)
 	memcpy(detected.vendor + 4, &leaf0.edx, 4);
 	memcpy(detected.vendor + 8, &leaf0.ecx, 4);
 	read_brand();
+	detected.has_nx = extended.edx & BIT(20);
 	detected.has_1g_pages = extended.edx & BIT(26);
 	detected.has_smep = leaf7.ebx & BIT(7);
 	detected.has_smap = leaf7.ebx & BIT(20);
@@ -48,6 +50,9 @@ void features_enable(void)
 {
 	uint64_t cr4 = read_cr4() | CR4_PGE;
 
+	/* The page tables use it throughout: without, the first access behind them faults for good. */
+	if (!detected.has_nx)
+		panic("the processor has no no-execute pages (NX), or the firmware hides them");
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
 	write_cr0(read_cr0() | CR0_WP);
 	if (detected.has_smep)

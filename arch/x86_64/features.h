@@ -8,6 +8,7 @@
 struct cpu_features {
 	char vendor[13];
 	char brand[49];
+	bool has_nx;
 	bool has_1g_pages;
 	bool has_smep;
 	bool has_smap;
