@@ -271,6 +271,14 @@ void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
+/* Bochs does not end one of the vector that stands in the register, so another does meanwhile. */
+void apic_eoi_spurious(void)
+{
+	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_APIC_ERROR);
+	apic_write(APIC_EOI, 0);
+	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
+}
+
 /* ---- sending ---- */
 
 static bool wait_icr_idle(void)

@@ -78,6 +78,12 @@ bool apic_in_service(uint8_t vector);
 void apic_eoi(void);
 
 /*
+ * The same for an interrupt of VECTOR_SPURIOUS that apic_in_service() shows: somebody sent it.
+ * Interrupt context, interrupts off.
+ */
+void apic_eoi_spurious(void);
+
+/*
  * Send @vector (>= 32) as a fixed interrupt. Stores before the call are visible to the handler.
  * 0, -ERANGE (the id cannot be reached, counted), -ETIMEDOUT (xAPIC busy, not sent, counted).
  * Any context, NMI included. The forms with _all use the ICR's shorthand and so reach every APIC

@@ -121,16 +121,17 @@ static void dispatch_irq(struct trap_frame *frame)
 {
 	uint8_t vector = (uint8_t)frame->vector;
 	irq_handler_fn handler = __atomic_load_n(&irq_handlers[vector], __ATOMIC_ACQUIRE);
-	/* A spurious interrupt is not in service and must not be acknowledged (SDM 11.9). */
-	bool in_service = vector != VECTOR_SPURIOUS || apic_in_service(vector);
 
 	irq_enter();
 	if (handler)
 		handler(frame);
 	else
 		this_cpu_inc(irq_unhandled[vector]);
-	if (in_service)
+	/* A spurious interrupt is not in service and must not be acknowledged (SDM 11.9). */
+	if (vector != VECTOR_SPURIOUS)
 		apic_eoi();
+	else if (apic_in_service(vector))
+		apic_eoi_spurious();
 	irq_exit();
 }
 
