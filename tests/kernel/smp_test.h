@@ -1,5 +1,5 @@
 /*
- * What the suites of IPIs, calls and shootdowns share.
+ * What the suites share that deal with several CPUs.
  */
 #pragma once
 
@@ -22,6 +22,15 @@
 		(cond);                                                     \
 	})
 
+/*
+ * Whether a test that visits CPUs one by one visits @cpu: all of them up to 64, a spread of some
+ * sixteen beyond, where every wait costs a simulator a lap over all CPUs.
+ */
+static inline bool visits_cpu(unsigned cpu)
+{
+	return cpu_count() <= 64 || cpu % 17 == 1 || cpu + 1 == cpu_count();
+}
+
 /* The online CPU with the highest number; 0 on a lone one. */
 static inline unsigned last_cpu(void)
 {
@@ -33,13 +42,13 @@ static inline unsigned last_cpu(void)
 }
 
 /*
- * Make waits impatient, for tests of lost interrupts and dead CPUs: a few milliseconds where time
- * is virtual (waiting for it costs a simulator much), a sixteenth of the limit on the host's clock.
+ * Make waits impatient, for tests of lost interrupts and dead CPUs: a millisecond or some where
+ * time is virtual (waiting for it costs a simulator much), a sixteenth of the limit on the host's clock.
  */
 static inline void shorten_wait_limit(void)
 {
 	if (clock_is_virtual())
-		call_wait_limit_set(4000000ull * (cpu_online_count() / 64 + 1));
+		call_wait_limit_set(1000000ull * (cpu_online_count() / 64 + 1));
 	else
 		call_wait_limit_set(call_wait_limit_ns() / 16);
 }
