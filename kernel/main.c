@@ -138,7 +138,7 @@ __attribute__((no_stack_protector)) void kernel_main(uint32_t protocol, uint64_t
 	if (boot_parse(&boot, protocol, boot_data, map_boot_data))
 		panic("the boot loader left no usable information");
 	early_init(&boot);
-	kmap_init();
+	kmap_init(&boot);
 	results_init();
 	results_stage("booting");
 	parse_options();

@@ -1,7 +1,7 @@
 /*
  * Virtual address layout, 4-level paging (48 bits).
  *
- *	ffff8000'00000000  direct map of all RAM, no execute (64 TiB)
+ *	ffff8000'00000000  direct map of RAM and firmware tables, no execute (64 TiB)
  *	ffffc000'00000000  kernel mappings: guarded stacks, later vmalloc (512 GiB)
  *	ffffe000'00000000  device registers, uncached (512 GiB)
  *	ffffffff'80000000  kernel image, at physical address + this (1 GiB)

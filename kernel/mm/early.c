@@ -5,9 +5,11 @@
  * by early_init() and constant afterwards.
  */
 #include "kernel/mm/early.h"
+#include "arch/x86_64/features.h"
 #include "fanga/log.h"
 #include "fanga/panic.h"
 #include "fanga/spinlock.h"
+#include "kernel/mm/memory_map.h"
 #include "kernel/mm/ranges.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -18,71 +20,8 @@
 
 static DEFINE_SPINLOCK(early_lock);
 static struct ranges free_ranges;
-static struct numa_span ram[NUMA_SPAN_MAX];
-static unsigned ram_count;
+static struct memory_map_ram ram;
 static uint64_t low_page;
-
-/* Sort by insertion: maps are short and nearly sorted. Overlaps are merged. */
-static void add_ram(uint64_t base, uint64_t end)
-{
-	unsigned at = ram_count;
-
-	if (base >= end || ram_count == NUMA_SPAN_MAX)
-		return;
-	for (; at > 0 && ram[at - 1].base > base; at--)
-		ram[at] = ram[at - 1];
-	ram[at] = (struct numa_span){base, end - base};
-	ram_count++;
-}
-
-static void merge_ram(void)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 1; i < ram_count; i++) {
-		struct numa_span *last = &ram[kept];
-
-		if (ram[i].base <= last->base + last->length)
-			last->length = MAX(last->base + last->length, ram[i].base + ram[i].length) -
-				       last->base;
-		else
-			ram[++kept] = ram[i];
-	}
-	ram_count = ram_count ? kept + 1 : 0;
-}
-
-/*
- * The lowest entry of another type that reaches into [@base, @end), or NULL. What it covers is not
- * RAM, even where a usable one covers it too.
- */
-static const struct boot_memory *find_clash(const struct boot_info *info, uint64_t base,
-					    uint64_t end)
-{
-	const struct boot_memory *lowest = NULL;
-
-	for (unsigned i = 0; i < info->memory_count; i++) {
-		const struct boot_memory *m = &info->memory[i];
-
-		if (m->type != BOOT_MEMORY_USABLE && m->base < end && base < m->base + m->length &&
-		    (!lowest || m->base < lowest->base))
-			lowest = m;
-	}
-	return lowest;
-}
-
-/* Add the parts of [@base, @end) that no reserved entry covers, in whole pages. */
-static void add_usable(const struct boot_info *info, uint64_t base, uint64_t end)
-{
-	const struct boot_memory *clash;
-
-	while (base < end && (clash = find_clash(info, base, end))) {
-		add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(clash->base, PAGE_BYTES));
-		base = clash->base + clash->length;
-	}
-	/* Not past the end: rounding the top of the address space up would give 0. */
-	if (base < end)
-		add_ram(ALIGN_UP(base, PAGE_BYTES), ALIGN_DOWN(end, PAGE_BYTES));
-}
 
 static void reserve(uint64_t base, uint64_t end)
 {
@@ -92,18 +31,21 @@ static void reserve(uint64_t base, uint64_t end)
 
 void early_init(const struct boot_info *info)
 {
-	for (unsigned i = 0; i < info->memory_count; i++) {
-		const struct boot_memory *m = &info->memory[i];
+	uint64_t limit = MIN(1ul << features()->physical_bits, DIRECT_MAP_BYTES);
 
-		if (m->type == BOOT_MEMORY_USABLE)
-			add_usable(info, m->base, MIN(m->base + m->length, DIRECT_MAP_BYTES));
-	}
-	merge_ram();
-	for (unsigned i = 0; i < ram_count; i++) {
-		uint64_t base = MAX(ram[i].base, LOW_MEMORY_END), end = ram[i].base + ram[i].length;
+	memory_map_find_ram(&ram, info, limit);
+	if (ram.beyond_bytes)
+		log_warn("memory: %lu KiB beyond 0x%lx, out of the processor's or our reach, unused",
+			 ram.beyond_bytes >> 10, limit);
+	if (ram.dropped)
+		log_warn("memory: %u pieces more than the %u kept, unused", ram.dropped,
+			 NUMA_SPAN_MAX);
+	for (unsigned i = 0; i < ram.count; i++) {
+		const struct numa_span *span = &ram.span[i];
+		uint64_t base = MAX(span->base, LOW_MEMORY_END), end = span->base + span->length;
 
-		if (ram[i].base < CONVENTIONAL_END && !low_page) {
-			uint64_t page = MAX(ram[i].base, LOW_PAGE_FIRST);
+		if (span->base < CONVENTIONAL_END && !low_page) {
+			uint64_t page = MAX(span->base, LOW_PAGE_FIRST);
 
 			if (page + PAGE_BYTES <= MIN(end, CONVENTIONAL_END))
 				low_page = page;
@@ -120,14 +62,14 @@ void early_init(const struct boot_info *info)
 
 const struct numa_span *early_ram(unsigned *count)
 {
-	*count = ram_count;
-	return ram;
+	*count = ram.count;
+	return ram.span;
 }
 
 bool early_is_ram(uint64_t phys, uint64_t bytes)
 {
-	for (unsigned i = 0; i < ram_count; i++)
-		if (phys < ram[i].base + ram[i].length && ram[i].base < phys + bytes)
+	for (unsigned i = 0; i < ram.count; i++)
+		if (phys < ram.span[i].base + ram.span[i].length && ram.span[i].base < phys + bytes)
 			return true;
 	return false;
 }

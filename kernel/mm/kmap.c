@@ -13,6 +13,7 @@
 #include "fanga/panic.h"
 #include "fanga/spinlock.h"
 #include "kernel/mm/early.h"
+#include "kernel/mm/memory_map.h"
 #include "lib/errno.h"
 
 static DEFINE_SPINLOCK(kmap_lock);
@@ -20,6 +21,7 @@ static uint64_t kernel_root[512] __aligned(PAGE_BYTES);
 static uint64_t trampoline_root[512] __aligned(PAGE_BYTES);
 static uint64_t kmap_next = KMAP_BASE;
 static uint64_t mmio_next = MMIO_BASE;
+static const struct boot_info *boot_map; /* constant after kmap_init() */
 
 uint64_t kernel_cr3;
 
@@ -80,13 +82,38 @@ static void map_image(const char *start, const char *end, uint64_t flags)
 		     ALIGN_UP((uint64_t)end, LARGE_PAGE_BYTES) - (uint64_t)start, flags, PAGING_2M);
 }
 
-void kmap_init(void)
+static uint64_t direct_map_limit(void)
 {
+	return MIN(1ul << features()->physical_bits, DIRECT_MAP_BYTES);
+}
+
+/* Top-level slots wherever kmap_firmware() may map: low memory, and what the map lists. */
+static void prepare_direct_map(void)
+{
+	uint64_t slot_bytes = 1ul << 39, limit = direct_map_limit();
+	int error = paging_prepare_slot(kmap_root(), DIRECT_MAP_BASE);
+
+	for (unsigned i = 0; i < boot_map->memory_count; i++) {
+		const struct boot_memory *m = &boot_map->memory[i];
+		uint64_t end = MIN(m->base + m->length, limit);
+
+		for (uint64_t base = ALIGN_DOWN(m->base, slot_bytes); !error && base < end;
+		     base += slot_bytes)
+			error = paging_prepare_slot(kmap_root(), DIRECT_MAP_BASE + base);
+	}
+	if (error)
+		panic("no memory for page tables");
+}
+
+void kmap_init(const struct boot_info *info)
+{
+	boot_map = info;
 	map_ram();
 	map_image(image_start, image_text_end, 0);
 	map_image(image_rodata_start, image_rodata_end, PTE_NX);
 	map_image(image_data_start, image_data_end, PTE_NX | PTE_WRITE);
 	map_image(image_symbols_start, image_end, PTE_NX);
+	prepare_direct_map();
 	if (paging_prepare_slot(kmap_root(), KMAP_BASE) ||
 	    paging_prepare_slot(kmap_root(), MMIO_BASE))
 		panic("no memory for page tables");
@@ -99,8 +126,8 @@ const void *kmap_firmware(uint64_t phys, size_t bytes)
 	uint64_t page = ALIGN_DOWN(phys, PAGE_BYTES);
 	size_t mapped_bytes;
 
-	if (phys + bytes < phys || phys + bytes > DIRECT_MAP_BYTES ||
-	    (phys + bytes) >> features()->physical_bits)
+	if (!memory_map_may_hold_tables(boot_map, phys, bytes) ||
+	    phys + bytes > direct_map_limit())
 		return NULL;
 
 	SPIN_IRQ_GUARD(&kmap_lock);

@@ -3,14 +3,15 @@
  */
 #pragma once
 
+#include "fanga/boot.h"
 #include "fanga/mm.h"
 
 /*
  * Build the final tables (direct map, image with write xor execute, top-level slots for all kernel
  * windows) and load them. Boot CPU, once, after early_init(); needs the entry's mapping of the
- * first 4 GiB.
+ * first 4 GiB. @info must stay.
  */
-void kmap_init(void);
+void kmap_init(const struct boot_info *info);
 
 /* Physical address of the top table; below 4 GiB. Application processors load it. */
 uint64_t kmap_root(void);
@@ -19,8 +20,9 @@ uint64_t kmap_root(void);
 extern uint64_t kernel_cr3;
 
 /*
- * Make firmware memory [@phys, +@bytes) readable in the direct map where RAM is not. NULL when it
- * is out of the map's reach or memory is short. Boot CPU.
+ * Make firmware memory [@phys, +@bytes) readable in the direct map where RAM is not. NULL where
+ * tables cannot be (see memory_map_may_hold_tables()), out of the processor's reach, or when memory
+ * is short. Boot CPU.
  */
 const void *kmap_firmware(uint64_t phys, size_t bytes);
 

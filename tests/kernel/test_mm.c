@@ -518,6 +518,39 @@ KTEST(mm, wrong_device_windows_are_refused)
 	KT_CHECK(!mmio_map(0x1000, MMIO_BYTES));
 	KT_CHECK(!kmap_firmware(~0ul - 100, 4096));
 	KT_CHECK(!kmap_firmware(1ul << 60, 1));
+	KT_CHECK(!kmap_firmware(1ul << features()->physical_bits, 1));
+}
+
+KTEST(mm, tables_are_not_read_from_devices)
+{
+	static const uint64_t devices[] = {0xa0000, 0xfec00000, 0xfed00000, 0xfee00000};
+	uint64_t phys;
+	unsigned flags;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(devices); i++) {
+		KT_CHECK(!kmap_firmware(devices[i], 64));
+		KT_EQ(kmap_lookup(DIRECT_MAP_BASE + devices[i], &phys, &flags), -EFAULT);
+	}
+	KT_CHECK(kmap_firmware(0xe0000, 0x20000));
+	KT_CHECK(kmap_firmware(0x40e, 2));
+}
+
+/* Copies of the upper half share whatever is mapped later: no top-level slot is added after boot. */
+KTEST(mm, top_level_slots_are_filled_at_boot)
+{
+	const uint64_t *root = phys_to_virt(kmap_root());
+	uint64_t span_bytes = 1ul << 39;
+	unsigned count;
+	const struct numa_span *ram = early_ram(&count);
+
+	KT_CHECK(root[256] & PTE_PRESENT);
+	for (unsigned i = 0; i < count; i++)
+		for (uint64_t at = ALIGN_DOWN(ram[i].base, span_bytes);
+		     at < ram[i].base + ram[i].length; at += span_bytes)
+			KT_CHECK(root[256 + at / span_bytes] & PTE_PRESENT);
+	KT_CHECK(root[KMAP_BASE >> 39 & 511] & PTE_PRESENT);
+	KT_CHECK(root[MMIO_BASE >> 39 & 511] & PTE_PRESENT);
+	KT_CHECK(root[511] & PTE_PRESENT);
 }
 
 KTEST(mm, device_windows_are_uncached)
