@@ -35,8 +35,9 @@ void early_init(const struct boot_info *info)
 
 	memory_map_find_ram(&ram, info, limit);
 	if (ram.beyond_bytes)
-		log_warn("memory: %lu KiB beyond 0x%lx, out of the processor's or our reach, unused",
-			 ram.beyond_bytes >> 10, limit);
+		log_warn(
+			"memory: %lu KiB beyond 0x%lx, out of the processor's or our reach, unused",
+			ram.beyond_bytes >> 10, limit);
 	if (ram.dropped)
 		log_warn("memory: %u pieces more than the %u kept, unused", ram.dropped,
 			 NUMA_SPAN_MAX);

@@ -126,8 +126,7 @@ const void *kmap_firmware(uint64_t phys, size_t bytes)
 	uint64_t page = ALIGN_DOWN(phys, PAGE_BYTES);
 	size_t mapped_bytes;
 
-	if (!memory_map_may_hold_tables(boot_map, phys, bytes) ||
-	    phys + bytes > direct_map_limit())
+	if (!memory_map_may_hold_tables(boot_map, phys, bytes) || phys + bytes > direct_map_limit())
 		return NULL;
 
 	SPIN_IRQ_GUARD(&kmap_lock);
@@ -260,7 +259,8 @@ static void *map_device(uint64_t phys, size_t bytes, unsigned flags)
 	size_t length = ALIGN_UP(phys + bytes, PAGE_BYTES) - base;
 	enum paging_size largest = PAGING_4K;
 
-	/* A table that places a device in RAM is wrong: its registers would be somebody's memory. */
+	/* A table that places a device in RAM is wrong: its registers would be somebody's memory.
+	 */
 	if (!bytes || phys + bytes < phys || (phys + bytes - 1) >> features()->physical_bits ||
 	    early_is_ram(phys, bytes))
 		return NULL;
