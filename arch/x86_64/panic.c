@@ -117,7 +117,8 @@ static void report_backtrace(const struct trap_frame *frame)
 				   "=m"((f)->r12), "=m"((f)->r13), "=m"((f)->r14),                 \
 				   "=m"((f)->r15));                                                \
 		(f)->rbp = record_[0];                                                             \
-		(f)->rip = record_[1];                                                             \
+		/* In the call: what follows one that does not return is another function. */      \
+		(f)->rip = record_[1] - 1;                                                         \
 		(f)->rsp = (uint64_t)(record_ + 2);                                                \
 		(f)->rflags = cpu_flags();                                                         \
 		(f)->cs = SELECTOR_KERNEL_CODE;                                                    \
