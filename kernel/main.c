@@ -75,7 +75,7 @@ static void set_wait_limit(void)
 
 static void start_cpus(void)
 {
-	if (ipi_init() || stop_init() || smp_init() || call_init())
+	if (ipi_init() || stop_init() || smp_init() || call_init(cpu_count()))
 		panic("cannot prepare for other CPUs");
 	tlb_init();
 	set_wait_limit();

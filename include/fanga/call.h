@@ -92,7 +92,8 @@ uint64_t call_wait_reports(void);
 void call_drain_self_irqoff(void);
 
 /*
- * Allocate each known CPU's request slots on its own node. 0 or -ENOMEM. Boot CPU, after
- * smp_init() has enumerated the CPUs; again after cpu_add() for the CPU added (thread context).
+ * Allocate the request slots of each of the first @cpus CPUs to each of them, on its own node, where
+ * they are not there. 0 or -ENOMEM. Boot CPU, after smp_init() has enumerated the CPUs; again by
+ * cpu_add(), before the number of the CPU added is known to others (thread context).
  */
-int call_init(void) __must_check;
+int call_init(unsigned cpus) __must_check;

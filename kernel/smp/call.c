@@ -13,6 +13,7 @@
 #include <fanga/mm.h>
 #include <fanga/percpu.h>
 #include <fanga/preempt.h>
+#include <fanga/smp.h>
 #include "arch/x86_64/cpu.h"
 #include "kernel/smp/call_queue.h"
 #include "kernel/smp/kick.h"
@@ -44,19 +45,20 @@ static DEFINE_PER_CPU(uint32_t, call_ticket);
 static DEFINE_PER_CPU(struct cpumask, call_unkicked);
 static DEFINE_PER_CPU(bool, call_any_unkicked);
 
-int call_init(void)
+int call_init(unsigned cpus)
 {
-	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+	for (unsigned cpu = 0; cpu < cpus; cpu++) {
 		/* No memory for its area: its "copy" is the template of all later ones. */
 		if (!percpu_offset[cpu])
 			continue;
-		for (unsigned chunk = 0; chunk * SLOTS_PER_CHUNK < cpu_count(); chunk++) {
+		for (unsigned chunk = 0; chunk * SLOTS_PER_CHUNK < cpus; chunk++) {
 			struct call_slot **slots = per_cpu_ptr(call_slots[chunk], cpu);
 			uint64_t phys;
 
 			if (*slots)
 				continue;
-			phys = early_alloc(cpu_get(cpu)->node, PAGE_BYTES, PAGE_BYTES);
+			phys = early_alloc(per_cpu_ptr(percpu_data, cpu)->node, PAGE_BYTES,
+					   PAGE_BYTES);
 			if (!phys)
 				return -ENOMEM;
 			*slots = phys_to_virt(phys);

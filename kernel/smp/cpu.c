@@ -175,14 +175,10 @@ static int add_locked(uint32_t apic_id)
 	if (cpu_total == CPU_MAX)
 		return -ENOSPC;
 	cpu = draft(apic_id, numa_node_for_cpu(cpu_total));
-	if (ap_prepare(cpu))
+	/* All that others need to talk to it comes before its number does. */
+	if (ap_prepare(cpu) || call_init(cpu->cpu + 1))
 		return -ENOMEM;
 	publish(cpu);
-	if (call_init()) {
-		/* Known, but without what it needs to run. */
-		cpu_set_state(cpu, CPU_FAILED);
-		return -ENOMEM;
-	}
 	return (int)cpu->cpu;
 }
 

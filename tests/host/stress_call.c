@@ -10,6 +10,7 @@
 
 #include <fanga/call.h>
 #include <fanga/mm.h>
+#include <fanga/smp.h>
 #include "kernel/smp/kick.h"
 
 #define CPUS   STRESS_CPUS
@@ -17,7 +18,6 @@
 
 static unsigned pending[CPUS + 1]; /* interrupts; atomic */
 static struct cpumask online;
-static struct cpu cpus[CPUS + 1];
 static unsigned finished;		/* atomic: CPUs that only serve now */
 static unsigned runs[CPUS + 1];		/* by CPU that ran; plain */
 static unsigned asynchronous[CPUS + 1]; /* the same */
@@ -27,10 +27,7 @@ const struct cpumask *cpu_online_mask(void)
 	return &online;
 }
 
-const struct cpu *cpu_get(unsigned cpu)
-{
-	return &cpus[cpu];
-}
+DEFINE_PER_CPU(struct percpu_data, percpu_data);
 
 uint64_t early_alloc(unsigned node, size_t bytes, size_t align)
 {
@@ -207,7 +204,7 @@ static int prepare(void **state)
 	stress_prepare();
 	for (unsigned cpu = 1; cpu <= CPUS; cpu++)
 		cpumask_set(&online, cpu);
-	return call_init();
+	return call_init(cpu_count());
 }
 
 int main(void)
