@@ -41,7 +41,7 @@ unsigned ap_slot_count;
 
 static unsigned ap_ready_count;
 static uint64_t ist_stacks[CPU_MAX];
-static uint64_t trampoline_page;
+static uint64_t trampoline_page;  /* 0: no CPU can be started */
 static unsigned shorthand_blocks; /* reasons not to use the all-but-self shorthand */
 static uint64_t bringup_ns;
 static bool is_stopping; /* atomic: a CPU is between its leave of the online set and its last answer */
@@ -86,22 +86,21 @@ int ap_prepare(struct cpu *cpu)
 
 int ap_place_trampoline(void)
 {
-	trampoline_page = early_low_page();
-	if (!trampoline_page)
-		return -ENOMEM;
-
-	struct trampoline *t = phys_to_virt(trampoline_page);
-	uint64_t root = kmap_make_trampoline_root(trampoline_page);
+	uint64_t page = early_low_page();
+	uint64_t root = page ? kmap_make_trampoline_root(page) : 0;
 
 	if (!root)
 		return -ENOMEM;
+
+	struct trampoline *t = phys_to_virt(page);
+
+	trampoline_page = page;
 	memcpy(t, trampoline_start, (size_t)(trampoline_end - trampoline_start));
 	t->cr3 = root;
-	t->far_offset =
-		(uint32_t)(trampoline_page + (size_t)(trampoline_code64 - trampoline_start));
+	t->far_offset = (uint32_t)(page + (size_t)(trampoline_code64 - trampoline_start));
 	t->far_selector = SELECTOR_KERNEL_CODE;
 	t->gdt_limit = 3 * sizeof(uint64_t) - 1;
-	t->gdt_base = (uint32_t)(trampoline_page + TRAMPOLINE_GDT);
+	t->gdt_base = (uint32_t)(page + TRAMPOLINE_GDT);
 	t->entry = (uint64_t)ap_entry;
 	return 0;
 }
@@ -305,7 +304,12 @@ int smp_init(void)
 			cpu_set_state(cpu_entry(cpu), CPU_FAILED);
 		}
 	}
-	return ap_place_trampoline();
+	if (ap_place_trampoline()) {
+		log_warn("no memory below 640 KiB to start processors in: there is one CPU");
+		for (unsigned cpu = 1; cpu < cpu_count(); cpu++)
+			cpu_set_state(cpu_entry(cpu), CPU_FAILED);
+	}
+	return 0;
 }
 
 int smp_start_application_processors(void)
@@ -335,7 +339,7 @@ static int bring_online_locked(struct cpu *cpu)
 	if (cpu->state == CPU_ONLINE)
 		return -EALREADY;
 	/* A processor that was given up on may still be on its stack: INIT ends that. */
-	if (!ap_slots[cpu->cpu].stack_top || !apic_id_reachable(cpu->apic_id))
+	if (!trampoline_page || !ap_slots[cpu->cpu].stack_top || !apic_id_reachable(cpu->apic_id))
 		return -ENODEV;
 	cpumask_set(&wanted, cpu->cpu);
 	error = ap_start(&wanted, cpu, BRINGUP_LIMIT_NS) ? 0 : -ETIMEDOUT;
