@@ -4,6 +4,9 @@
  * `cpu` is our dense number: 0 is the boot CPU, the others follow in firmware order. `apic_id` is
  * the firmware's and the interrupt controller's number. The table only grows; an entry's address
  * never changes. Its `state` changes under the table's lock, and may be read at any time.
+ *
+ * Work that smp_run_on() has handed to another CPU cannot change the table: two CPUs that wait for
+ * the end of each other's work would wait for ever, so every such call returns -EBUSY there.
  */
 #pragma once
 
@@ -68,20 +71,21 @@ const char *cpu_state_name(enum cpu_state state);
 
 /*
  * Add a CPU that the tables did not list (a hot-plugged one). Returns its number, or -EEXIST (known
- * already), -EINVAL (a broadcast or unreachable id), -ENOSPC (CPU_MAX), -ENOMEM. It starts offline.
- * Thread context.
+ * already), -EINVAL (a broadcast or unreachable id), -ENOSPC (CPU_MAX), -ENOMEM, -EBUSY (in
+ * work). It starts offline. Thread context.
  */
 int cpu_add(uint32_t apic_id) __must_check;
 
 /*
  * Start @cpu and wait until it answers, at most 1 s. 0, or -ENODEV (no such CPU, or none that can be
- * reached), -EALREADY (it is online), -ETIMEDOUT (no answer: state is failed), or a callback's error. Thread context.
+ * reached), -EALREADY (it is online), -ETIMEDOUT (no answer: state is failed), -EBUSY (in work), or a
+ * callback's error. Thread context.
  */
 int cpu_bring_online(unsigned cpu) __must_check;
 
 /*
  * Stop @cpu: it finishes its work, drains its queues, takes no interrupt any more. 0, or -ENODEV,
- * -EALREADY (not online), -EBUSY (the boot CPU, or the caller itself). Thread context.
+ * -EALREADY (not online), -EBUSY (the boot CPU, the caller itself, or in work). Thread context.
  */
 int cpu_take_offline(unsigned cpu) __must_check;
 

@@ -49,7 +49,8 @@ uint64_t smp_bringup_ns(void);
 /*
  * Run @fn(@arg) on every CPU of @mask, in thread-like context with interrupts on, and return when
  * all have returned. The caller runs it too if it is in @mask. CPUs that are not online are left
- * out: the number that ran is returned. Thread context, one caller at a time (others wait).
+ * out: the number that ran is returned. Thread context, one caller at a time (others wait); from
+ * inside @fn, on any CPU, nothing is run and 0 returned.
  */
 unsigned smp_run_on(const struct cpumask *mask, void (*fn)(void *arg), void *arg);
 

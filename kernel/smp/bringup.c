@@ -356,6 +356,8 @@ int cpu_bring_online(unsigned cpu)
 {
 	int error = -ENODEV;
 
+	if (idle_in_work())
+		return -EBUSY;
 	cpu_table_lock();
 	if (cpu_entry(cpu))
 		error = bring_online_locked(cpu_entry(cpu));
@@ -367,6 +369,8 @@ int cpu_take_offline(unsigned cpu)
 {
 	int error = 0;
 
+	if (idle_in_work())
+		return -EBUSY;
 	cpu_table_lock();
 	if (!cpu_entry(cpu)) {
 		error = -ENODEV;

@@ -76,5 +76,8 @@ int stop_init(void) __must_check;
 /* Forget what the running CPU was to do before it was stopped. Before it is online. */
 void idle_reset(void);
 
+/* Whether this CPU runs work that another's smp_run_on() has handed it. Thread context. */
+bool idle_in_work(void);
+
 /* Have the idle loop of @cpu stop itself; idle.c. */
 void idle_request_stop(unsigned cpu);

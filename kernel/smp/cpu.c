@@ -188,6 +188,8 @@ int cpu_add(uint32_t apic_id)
 
 	if (apic_id == APIC_ID_ALL || !apic_id_reachable(apic_id))
 		return -EINVAL;
+	if (idle_in_work())
+		return -EBUSY;
 	cpu_table_lock();
 	cpu = add_locked(apic_id);
 	cpu_table_unlock();

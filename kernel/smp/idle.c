@@ -1,7 +1,7 @@
 /*
  * The idle loop of application processors, and the work that smp_run_on() hands them.
  *
- * Each CPU has one mailbox, filled by the one caller that holds `run_taken` and emptied by its
+ * Each CPU has one mailbox, filled by the one caller that is `run_owner` and emptied by its
  * owner. The owner checks it with interrupts off and halts by `sti; hlt`, so the IPI that follows a
  * filling cannot be lost.
  */
@@ -17,11 +17,12 @@
 struct idle_mailbox {
 	void (*fn)(void *arg); /* NULL: empty */
 	void *arg;
-	bool stop; /* the CPU is to take itself offline */
+	bool stop;    /* the CPU is to take itself offline */
+	bool in_work; /* its own: it runs fn */
 };
 
 static DEFINE_PER_CPU_ALIGNED(struct idle_mailbox, idle_mailbox);
-static bool run_taken;
+static unsigned run_owner; /* atomic: cpu + 1 of the caller whose turn it is, 0: nobody's */
 
 /* Run what is in the mailbox. Whether there was anything. Entered and left with interrupts off. */
 static bool run_mailbox(struct idle_mailbox *mailbox)
@@ -32,9 +33,11 @@ static bool run_mailbox(struct idle_mailbox *mailbox)
 	if (!fn)
 		return false;
 	this_cpu_write(percpu_data.running, "work");
+	mailbox->in_work = true;
 	irq_enable();
 	fn(mailbox->arg);
 	irq_disable();
+	mailbox->in_work = false;
 	this_cpu_write(percpu_data.running, "idle");
 	/* Release: pairs with the acquire in has_returned(); the work is done. */
 	__atomic_store_n(&mailbox->fn, NULL, __ATOMIC_RELEASE);
@@ -44,6 +47,11 @@ static bool run_mailbox(struct idle_mailbox *mailbox)
 void idle_reset(void)
 {
 	*raw_cpu_ptr(idle_mailbox) = (struct idle_mailbox){0};
+}
+
+bool idle_in_work(void)
+{
+	return this_cpu_read(idle_mailbox.in_work);
 }
 
 void smp_idle(void)
@@ -98,13 +106,25 @@ void idle_request_stop(unsigned cpu)
 		cpu_relax();
 }
 
+static bool take_run(unsigned owner)
+{
+	unsigned nobody = 0;
+
+	/* Acquire: pairs with the release at the end of smp_run_on(). */
+	return __atomic_compare_exchange_n(&run_owner, &nobody, owner, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
 unsigned smp_run_on(const struct cpumask *mask, void (*fn)(void *arg), void *arg)
 {
 	struct cpumask others;
 	unsigned self = current_cpu_id(), count, cpu;
 	bool is_here = cpumask_test(mask, self);
 
-	while (__atomic_exchange_n(&run_taken, true, __ATOMIC_ACQUIRE))
+	/* Of either kind of work: its turn is not over before this returns. */
+	if (idle_in_work() || __atomic_load_n(&run_owner, __ATOMIC_RELAXED) == self + 1)
+		return 0;
+	while (!take_run(self + 1))
 		cpu_relax();
 	/* A CPU that is told to stop after this empties its mailbox first. */
 	cpu_table_lock();
@@ -125,6 +145,6 @@ unsigned smp_run_on(const struct cpumask *mask, void (*fn)(void *arg), void *arg
 	for_each_cpu (cpu, &others)
 		while (!has_returned(cpu))
 			cpu_relax();
-	__atomic_store_n(&run_taken, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&run_owner, 0, __ATOMIC_RELEASE);
 	return count + is_here;
 }

@@ -163,6 +163,43 @@ KTEST(cpu, wrong_requests_are_refused)
 	KT_EQ(cpu_online_count(), online);
 }
 
+struct changes {
+	unsigned cpu;
+	int offline, online, add;
+};
+
+static void change_table(void *arg)
+{
+	struct changes *changes = arg;
+
+	changes->offline = cpu_take_offline(changes->cpu);
+	changes->online = cpu_bring_online(changes->cpu);
+	changes->add = cpu_add(cpu_apic_id(changes->cpu));
+}
+
+KTEST(cpu, work_cannot_change_the_table)
+{
+	unsigned worker = cpumask_next(cpu_online_mask(), 0), online = cpu_online_count();
+	struct changes changes = {.cpu = last_online()};
+	struct cpumask only = {0};
+
+	if (online < 3)
+		KT_SKIP("needs 3 CPUs");
+	cpumask_set(&only, worker);
+	KT_EQ(smp_run_on(&only, change_table, &changes), 1);
+	KT_EQ(changes.offline, -EBUSY);
+	KT_EQ(changes.online, -EBUSY);
+	KT_EQ(changes.add, -EBUSY);
+	KT_EQ(cpu_online_count(), online);
+	/* The part of the work that its caller does itself is no such work. */
+	cpumask_only(&only, 0);
+	KT_EQ(smp_run_on(&only, change_table, &changes), 1);
+	KT_EQ(changes.offline, 0);
+	KT_EQ(changes.online, 0);
+	KT_EQ(changes.add, -EEXIST);
+	KT_EQ(cpu_online_count(), online);
+}
+
 static void stop_myself(void *result)
 {
 	*(int *)result = cpu_take_offline(current_cpu_id());

@@ -190,3 +190,24 @@ KTEST(idle, others_see_a_cpu_in_its_interrupt)
 		cpu_relax();
 	KT_CHECK(percpu_preemptible(get_cpu_data(cpu)) && !was_preemptible);
 }
+
+static void run_inside(void *results)
+{
+	((unsigned *)results)[current_cpu_id()] = smp_run_on(cpu_online_mask(), count_run, NULL);
+}
+
+/* The turn of the work outside is not over: waiting for it would be for ever. */
+KTEST(idle, work_inside_work_is_refused)
+{
+	static unsigned results[CPU_MAX];
+	unsigned cpu;
+
+	clear_runs();
+	memset(results, 0xff, sizeof(results));
+	KT_EQ(smp_run_on(cpu_online_mask(), run_inside, results), cpu_online_count());
+	for_each_cpu (cpu, cpu_online_mask()) {
+		KT_EQ(results[cpu], 0);
+		KT_EQ(runs[cpu], 0);
+	}
+	run_and_check(cpu_online_mask(), cpu_online_count());
+}
