@@ -101,7 +101,7 @@ int paging_map(uint64_t root, uint64_t va, uint64_t phys, size_t bytes, uint64_t
 
 size_t paging_unmap(uint64_t root, uint64_t va, size_t bytes)
 {
-	uint64_t end = va + bytes;
+	uint64_t first = va, end = va + bytes;
 	size_t unmapped = 0;
 
 	while (va < end) {
@@ -115,6 +115,11 @@ size_t paging_unmap(uint64_t root, uint64_t va, size_t bytes)
 			if (!(*entry & PTE_PRESENT))
 				break;
 			if (is_leaf(*entry, level)) {
+				uint64_t page = ALIGN_DOWN(va, step);
+
+				/* Of a large page all or nothing. */
+				if (page < first || step > end - page)
+					break;
 				__atomic_store_n(entry, 0, __ATOMIC_RELAXED);
 				unmapped++;
 				break;

@@ -32,7 +32,10 @@ enum paging_size { PAGING_4K, PAGING_2M, PAGING_1G };
 int paging_map(uint64_t root, uint64_t va, uint64_t phys, size_t bytes, uint64_t flags,
 	       enum paging_size largest) __must_check;
 
-/* Clear the 4 KiB entries in [@va, +@bytes). Returns how many were present. */
+/*
+ * Clear the entries of the pages that lie in [@va, +@bytes) as a whole; a page of which only a part
+ * is in there stays. Returns how many were cleared.
+ */
 size_t paging_unmap(uint64_t root, uint64_t va, size_t bytes);
 
 /* The leaf entry that translates @va, and its page's bytes. 0 when nothing is mapped. */

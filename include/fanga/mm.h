@@ -48,7 +48,8 @@ uint64_t kmap_reserve(size_t bytes) __must_check;
 int kmap_map(uint64_t va, uint64_t phys, size_t bytes, unsigned flags) __must_check;
 
 /*
- * Remove the 4 KiB mappings in [@va, +@bytes). Other CPUs, and this one, may use the old
+ * Remove the mappings of the pages that lie in [@va, +@bytes); a large page (MAP_LARGE) of which
+ * only a part is in there stays mapped. Other CPUs, and this one, may use the old
  * translations until a tlb_flush_range() has returned: the caller flushes before it reuses the
  * memory. Returns the number of pages that were mapped.
  */

@@ -197,6 +197,27 @@ static void what_is_in_the_way_stays(void **state)
 	check_page(VA + GIB, 0, 2 * MIB, FLAGS);
 }
 
+static void a_large_page_is_unmapped_whole_or_not(void **state)
+{
+	(void)state;
+	begin();
+	assert_int_equal(paging_map(root, VA, 0, 2 * MIB, FLAGS, PAGING_2M), 0);
+	assert_int_equal(paging_map(root, VA + 2 * MIB, 2 * MIB, MIB, FLAGS, PAGING_2M), 0);
+	assert_int_equal(paging_map(root, VA + GIB, GIB, GIB, FLAGS, PAGING_1G), 0);
+	assert_int_equal(paging_unmap(root, VA, PAGE_BYTES), 0);
+	assert_int_equal(paging_unmap(root, VA + MIB, PAGE_BYTES), 0);
+	assert_int_equal(paging_unmap(root, VA, 2 * MIB - PAGE_BYTES), 0);
+	assert_int_equal(paging_unmap(root, VA + GIB, 2 * MIB), 0);
+	assert_int_equal(paging_unmap(root, VA + GIB + PAGE_BYTES, 2 * GIB), 0);
+	check_page(VA, 0, 2 * MIB, FLAGS);
+	check_page(VA + GIB, GIB, GIB, FLAGS);
+	/* The small ones behind part of a large one go. */
+	assert_int_equal(paging_unmap(root, VA + PAGE_BYTES, 4 * MIB), 256);
+	assert_int_equal(leaves(), 2);
+	assert_int_equal(paging_unmap(root, VA, 2 * GIB), 2);
+	assert_int_equal(leaves(), 0);
+}
+
 static void out_of_memory_at_each_table(void **state)
 {
 	unsigned needed;
@@ -294,14 +315,18 @@ static void random_map(unsigned first, unsigned pages)
 		model[first + page] = (phys + page * PAGE_BYTES) | flags | PTE_PRESENT;
 }
 
-/* A large page goes as a whole: the range is widened to such borders. */
+/* A large page goes as a whole, or not at all. */
 static void random_unmap(unsigned first, unsigned pages)
 {
-	unsigned end = ALIGN_UP(first + pages, 512u);
+	for (unsigned page = first; page < first + pages; page++) {
+		unsigned large = ALIGN_DOWN(page, 512u);
+		size_t bytes = 0;
 
-	first = ALIGN_DOWN(first, 512u);
-	(void)paging_unmap(root, WINDOW + first * PAGE_BYTES, (end - first) * PAGE_BYTES);
-	memset(model + first, 0, (end - first) * sizeof(model[0]));
+		(void)paging_lookup(root, WINDOW + page * PAGE_BYTES, &bytes);
+		if (bytes <= PAGE_BYTES || (large >= first && large + 512 <= first + pages))
+			model[page] = 0;
+	}
+	(void)paging_unmap(root, WINDOW + first * PAGE_BYTES, pages * PAGE_BYTES);
 }
 
 static void random_operations_match_the_model(void **state)
@@ -335,6 +360,7 @@ int main(void)
 		cmocka_unit_test(the_largest_page_that_fits),
 		cmocka_unit_test(small_pages_where_a_table_is),
 		cmocka_unit_test(what_is_in_the_way_stays),
+		cmocka_unit_test(a_large_page_is_unmapped_whole_or_not),
 		cmocka_unit_test(out_of_memory_at_each_table),
 		cmocka_unit_test(empty_ranges_are_no_work),
 		cmocka_unit_test(a_prepared_slot_is_shared),
