@@ -5,9 +5,9 @@
 #include "tools/kernel_shapes.h"
 
 const struct kernel_shape kernel_shapes[] = {
-	{"255/64", "--cpus 255 --nodes 64 --mem 4G", 400, NULL},
+	{"255/64", "--cpus 255 --nodes 64 --mem 4G", 900, NULL},
 	{"bochs-4", "--machine bochs --cpus 4 --mem 128M", 400, NULL},
-	{"64/8", "--cpus 64 --nodes 8", 300, NULL},
+	{"64/8", "--cpus 64 --nodes 8", 600, NULL},
 	{"8/4-distances",
 	 "--cpus 8 --nodes 4 --distance 0,1=15 --distance 1,0=25 --distance 0,3=255 --distance "
 	 "2,3=11",
