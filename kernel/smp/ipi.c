@@ -118,8 +118,10 @@ static void send_one(unsigned cpu, enum ipi_type type)
 	(void)apic_send_ipi(cpu_apic_id(cpu), ipi_vector[type]);
 }
 
-static void send_chunk(const uint32_t *apic_ids, unsigned n, enum ipi_type type)
+/* 0, or -EIO when the APIC did not carry all of it out. Interrupts off. */
+static int send_chunk(const uint32_t *apic_ids, unsigned n, enum ipi_type type)
 {
+	uint64_t failures = apic_failures();
 	unsigned kept = 0;
 	uint32_t ids[SEND_CHUNK];
 
@@ -127,6 +129,7 @@ static void send_chunk(const uint32_t *apic_ids, unsigned n, enum ipi_type type)
 		if (!hook_drops(type))
 			ids[kept++] = apic_ids[i];
 	count_sent(type, n, kept ? apic_send_many(ids, kept, ipi_vector[type]) : 0);
+	return apic_failures() == failures ? 0 : -EIO;
 }
 
 /*
@@ -155,20 +158,22 @@ static bool send_shorthand(const struct cpumask *mask, enum ipi_type type)
 }
 
 /*
- * Interrupt all of @mask; with @online_only, leave out who is not online any more, and say so.
- * Interrupts are off for one chunk at a time, whatever the size of the machine.
+ * Interrupt all of @mask; with @online_only, leave out who is not online any more. 0, -ENXIO when
+ * somebody was left out, -EIO when the APIC failed. Interrupts are off for one chunk at a time,
+ * whatever the size of the machine; what interrupts between them send is not our failure.
  */
-static bool send_mask(const struct cpumask *mask, enum ipi_type type, bool online_only)
+static int send_mask(const struct cpumask *mask, enum ipi_type type, bool online_only)
 {
 	unsigned long flags = irq_save();
 	uint32_t ids[SEND_CHUNK];
 	bool complete = true;
 	unsigned n = 0;
 	unsigned cpu;
+	int err = 0;
 
 	if (send_shorthand(mask, type)) {
 		irq_restore(flags);
-		return true;
+		return 0;
 	}
 	for_each_cpu (cpu, mask) {
 		if (online_only && !cpu_is_online(cpu)) {
@@ -178,15 +183,16 @@ static bool send_mask(const struct cpumask *mask, enum ipi_type type, bool onlin
 		ids[n++] = cpu_apic_id(cpu);
 		if (n < SEND_CHUNK)
 			continue;
-		send_chunk(ids, n, type);
+		if (send_chunk(ids, n, type))
+			err = -EIO;
 		n = 0;
 		irq_restore(flags);
 		flags = irq_save();
 	}
-	if (n)
-		send_chunk(ids, n, type);
+	if (n && send_chunk(ids, n, type))
+		err = -EIO;
 	irq_restore(flags);
-	return complete;
+	return err || complete ? err : -ENXIO;
 }
 
 void ipi_kick(unsigned cpu, enum ipi_type type)
@@ -273,10 +279,10 @@ static int send_to_cpu(const struct ipi *ipi, unsigned cpu)
 
 static int send_to_mask(const struct ipi *ipi, const struct cpumask *mask)
 {
-	uint64_t failures = apic_failures();
 	struct cpumask posted = *mask;
 	bool complete = true;
 	unsigned cpu;
+	int err;
 
 	if (has_mail(ipi->type)) {
 		for_each_cpu (cpu, mask) {
@@ -286,11 +292,10 @@ static int send_to_mask(const struct ipi *ipi, const struct cpumask *mask)
 			}
 		}
 	}
-	if (!send_mask(&posted, ipi->type, true) && !has_mail(ipi->type))
-		complete = false;
-	if (apic_failures() != failures)
-		return -EIO;
-	return complete ? 0 : -ENXIO;
+	err = send_mask(&posted, ipi->type, true);
+	if (err == -ENXIO && has_mail(ipi->type))
+		err = 0; /* mail has been taken */
+	return err || complete ? err : -ENXIO;
 }
 
 /* The set that @target means, in @mask. Preemption off. */

@@ -309,6 +309,55 @@ KTEST(ipi, no_message_is_lost_in_a_storm)
 	KT_EQ(arrived[0].disorder, 0);
 }
 
+static void count_failure(void *unused)
+{
+	(void)unused;
+	raw_cpu_ptr(apic_counters)->refused++;
+}
+
+static uint64_t refused_before;
+static unsigned false_failures;
+
+static uint64_t refused_now(void)
+{
+	return __atomic_load_n(&raw_cpu_ptr(apic_counters)->refused, __ATOMIC_RELAXED);
+}
+
+static void fail_on_boot_cpu(void *unused)
+{
+	struct cpumask mask = {0};
+
+	(void)unused;
+	if (current_cpu_id()) {
+		while (!__atomic_load_n(&go, __ATOMIC_ACQUIRE))
+			KT_EQ(call_on(0, count_failure, NULL, true), 0);
+		return;
+	}
+	cpumask_set(&mask, 0);
+	cpumask_set(&mask, last_cpu());
+	while (refused_now() - refused_before < STORM_ROUNDS)
+		false_failures += ipi_send(ipi_new(IPI_RESCHEDULE, IPI_TARGET_MASK(&mask))) != 0;
+	__atomic_store_n(&go, true, __ATOMIC_RELEASE);
+}
+
+/* A send of an interrupt that failed is not a failure of the send that it interrupted. */
+KTEST(ipi, failures_are_of_the_send_that_failed)
+{
+	struct cpumask two = {0};
+
+	if (!last_cpu())
+		KT_SKIP("one CPU");
+	cpumask_set(&two, 0);
+	cpumask_set(&two, last_cpu());
+	__atomic_store_n(&go, false, __ATOMIC_RELEASE);
+	refused_before = refused_now();
+	false_failures = 0;
+	KT_EQ(smp_run_on(&two, fail_on_boot_cpu, NULL), 2);
+	raw_cpu_ptr(apic_counters)->refused = refused_before;
+	KT_EQ(false_failures, 0);
+	clear_need_resched();
+}
+
 static void nothing(void *unused)
 {
 	(void)unused;
