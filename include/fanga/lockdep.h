@@ -46,6 +46,9 @@ void lockdep_acquired(struct lock_debug *lock, const struct lock_site *site, enu
 /* The lock is about to be given back: check owner and time held. */
 void lockdep_release(struct lock_debug *lock, enum lock_mode mode);
 
+/* This CPU's context ends, with the locks that it holds, which stay taken. Interrupts off. */
+void lockdep_forget_irqoff(void);
+
 /* Whether this CPU holds the lock. Preemption is off. */
 bool lockdep_is_held(const struct lock_debug *lock);
 
@@ -86,6 +89,10 @@ static inline void lockdep_acquired(struct lock_debug *lock, const struct lock_s
 static inline void lockdep_release(struct lock_debug *lock, enum lock_mode mode)
 {
 	(void)lock, (void)mode;
+}
+
+static inline void lockdep_forget_irqoff(void)
+{
 }
 
 static inline void lockdep_set_hold_limit_ns(uint64_t ns)

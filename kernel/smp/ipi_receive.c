@@ -7,6 +7,7 @@
 #include <fanga/call.h>
 #include <fanga/cpu.h>
 #include <fanga/ipi.h>
+#include <fanga/lockdep.h>
 #include <fanga/percpu.h>
 #include <fanga/preempt.h>
 #include "arch/x86_64/cpu.h"
@@ -98,12 +99,14 @@ void ipi_generic_unregister(void)
 
 /*
  * Stop this CPU where it is. The context it was in never continues, so what that context counted in
- * per-CPU words is taken back for the CPU's next start.
+ * per-CPU words is taken back for the CPU's next start. Not so its locks, and its place in the
+ * queue of one: who holds or waits for a lock that others use must not be halted.
  */
 void ipi_stop_here_irqoff(void)
 {
 	this_cpu_write(preempt_word, PREEMPT_NO_RESCHED);
 	this_cpu_write(ipi_sending, 0);
+	lockdep_forget_irqoff();
 	cpu_stop_self_irqoff();
 }
 

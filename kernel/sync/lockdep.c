@@ -331,6 +331,11 @@ void lockdep_release(struct lock_debug *lock, enum lock_mode mode)
 			(unsigned long long)held_ns, (unsigned long long)limit_ns);
 }
 
+void lockdep_forget_irqoff(void)
+{
+	raw_cpu_ptr(held_locks)->count = 0;
+}
+
 bool lockdep_is_held(const struct lock_debug *lock)
 {
 	const struct held_locks *held = raw_cpu_ptr(held_locks);

@@ -4,6 +4,7 @@
  */
 #include <fanga/check.h>
 #include <fanga/clock.h>
+#include <fanga/ipi.h>
 #include <fanga/lockdep.h>
 #include <fanga/rwlock.h>
 #include <fanga/smp.h>
@@ -330,6 +331,55 @@ KTEST(lockdep, held_locks_are_known)
 	KT_CHECK(!lockdep_is_held(&held.debug));
 	KT_EQ(held.debug.owner, 0);
 	preempt_enable();
+}
+
+static DEFINE_SPINLOCK(lost); /* its holder is halted: never free again */
+static DEFINE_SPINLOCK(after);
+static bool is_lost_held;
+
+static void hold_and_be_halted(void *unused)
+{
+	unsigned victim = cpumask_next(cpu_online_mask(), 0);
+
+	(void)unused;
+	if (current_cpu_id()) {
+		spin_lock(&lost);
+		__atomic_store_n(&is_lost_held, true, __ATOMIC_RELEASE);
+		for (;;)
+			cpu_relax();
+	}
+	while (!__atomic_load_n(&is_lost_held, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	KT_EQ(ipi_send(ipi_new(IPI_HALT, IPI_TARGET_CPU(victim))), 0);
+	while (__atomic_load_n(&cpu_get(victim)->state, __ATOMIC_ACQUIRE) != CPU_OFFLINE)
+		cpu_relax();
+}
+
+static void take_after(void *was_held)
+{
+	spin_lock(&after);
+	*(bool *)was_held = lockdep_is_held(&lost.debug);
+	spin_unlock(&after);
+}
+
+KTEST(lockdep, a_halted_cpu_comes_back_without_locks)
+{
+	unsigned victim = cpumask_next(cpu_online_mask(), 0), pairs = lockdep_pair_count();
+	struct cpumask both = {0};
+	bool was_held = true;
+
+	if (is_lost_held || cpu_online_count() < 2)
+		KT_SKIP("once only, and needs 2 CPUs");
+	expect_report();
+	cpumask_set(&both, 0);
+	cpumask_set(&both, victim);
+	KT_EQ(smp_run_on(&both, hold_and_be_halted, NULL), 2);
+	KT_EQ(cpu_bring_online(victim), 0);
+	cpumask_clear(&both, 0);
+	KT_EQ(smp_run_on(&both, take_after, &was_held), 1);
+	KT_CHECK(nothing_reported());
+	KT_CHECK(!was_held);
+	KT_EQ(lockdep_pair_count(), pairs); /* not `lost` before `after` */
 }
 
 #else
