@@ -21,7 +21,7 @@
 
 /* Instructions per virtual second. More makes the BIOS's delays, which are real work here, longer.
  */
-#define INSTRUCTIONS_PER_S 10000000u
+#define INSTRUCTIONS_PER_S 30000000u
 
 #define GRUB_FOLDER "/usr/lib/grub/i386-pc"
 
