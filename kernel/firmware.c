@@ -158,6 +158,14 @@ static void init_ioapics(const struct acpi_info *info)
 		if (ioapic_set_override(o->irq, o->gsi, signal_of(o->flags)))
 			log_warn("override of interrupt %u ignored", o->irq);
 	}
+	for (unsigned i = 0; i < info->madt.nmi_source_count; i++) {
+		const struct acpi_nmi_source *nmi = &info->madt.nmi_sources[i];
+		int error = ioapic_route_nmi(nmi->gsi, signal_of(nmi->flags).active_low,
+					     apic_self_id());
+
+		if (error)
+			log_warn("NMI source %u ignored: error %d", nmi->gsi, error);
+	}
 }
 
 static void init_clock(const struct acpi_info *info)
