@@ -192,9 +192,6 @@ static uint16_t io_port(const struct acpi_gas *gas)
 static void init_power(const struct acpi_info *info)
 {
 	const struct acpi_fadt *fadt = &info->fadt;
-	bool reset_works =
-		fadt->flags & ACPI_FADT_RESET_REG && fadt->reset.address &&
-		(fadt->reset.space == ACPI_SPACE_IO || fadt->reset.space == ACPI_SPACE_MEMORY);
 
 	power_init(&(struct power_config){
 		.pm1a_control = io_port(&fadt->pm1a_control),
@@ -204,10 +201,6 @@ static void init_power(const struct acpi_info *info)
 		.slp_typ_b = info->s5.slp_typ_b,
 		.smi_command = (uint16_t)fadt->smi_command,
 		.acpi_enable = fadt->acpi_enable,
-		.has_reset = reset_works,
-		.reset_mmio = fadt->reset.space == ACPI_SPACE_MEMORY,
-		.reset_address = fadt->reset.address,
-		.reset_value = fadt->reset_value,
 	});
 }
 
