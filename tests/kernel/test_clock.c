@@ -19,7 +19,7 @@ KTEST(clock, is_calibrated)
 		/* A simulator's round number, found to a thousandth of itself. */
 		uint64_t off = (clock_tsc_hz() + 500000) % 1000000;
 
-		KT_CHECK(MAX(off, 500000) - MIN(off, 500000) <= clock_tsc_hz() / 1000);
+		KT_CHECK(MAX(off, 500000ul) - MIN(off, 500000ul) <= clock_tsc_hz() / 1000);
 	}
 	ktest_note("tsc %lu Hz against %s, apic timer %lu Hz, %s time", clock_tsc_hz(),
 		   clock_reference_name(), clock_apic_timer_hz(), clock_name());
