@@ -315,6 +315,8 @@ static void count_failure(void *unused)
 	raw_cpu_ptr(apic_counters)->refused++;
 }
 
+#define FAILURES 20u
+
 static uint64_t refused_before;
 static unsigned false_failures;
 
@@ -335,8 +337,10 @@ static void fail_on_boot_cpu(void *unused)
 	}
 	cpumask_set(&mask, 0);
 	cpumask_set(&mask, last_cpu());
-	while (refused_now() - refused_before < STORM_ROUNDS)
+	while (refused_now() - refused_before < FAILURES) {
 		false_failures += ipi_send(ipi_new(IPI_RESCHEDULE, IPI_TARGET_MASK(&mask))) != 0;
+		cpu_relax();
+	}
 	__atomic_store_n(&go, true, __ATOMIC_RELEASE);
 }
 
