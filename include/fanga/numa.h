@@ -110,4 +110,46 @@ const char *numa_flat_reason(void);
 /* What was tolerated while building. */
 const struct acpi_notes *numa_warnings(void);
 
+/* Why a page is where it is: the placement map's and the statistics' word for it. */
+enum numa_why {
+	NUMA_WHY_LOCAL,	     /* on the node of the CPU that asked */
+	NUMA_WHY_POLICY,     /* a hint or a policy named the node */
+	NUMA_WHY_INTERLEAVE, /* an interleaving policy did */
+	NUMA_WHY_FALLBACK,   /* the node that was wanted was full */
+	NUMA_WHY_COUNT,
+};
+
+/* Where numa_alloc() shall take memory. */
+enum numa_hint_kind {
+	NUMA_HINT_ANY,	  /* where the current policy says, else near the running CPU */
+	NUMA_HINT_PREFER, /* this node, the next by distance when it is full */
+	NUMA_HINT_STRICT, /* this node or -ENOMEM */
+	NUMA_HINT_LOCAL,  /* the running CPU's node, the next when it is full */
+};
+
+struct numa_hint {
+	enum numa_hint_kind kind;
+	unsigned node; /* of PREFER and STRICT */
+};
+
+#define NUMA_ANY	  ((struct numa_hint){ NUMA_HINT_ANY, 0 })
+#define NUMA_PREFER(node) ((struct numa_hint){ NUMA_HINT_PREFER, (node) })
+#define NUMA_STRICT(node) ((struct numa_hint){ NUMA_HINT_STRICT, (node) })
+#define NUMA_LOCAL	  ((struct numa_hint){ NUMA_HINT_LOCAL, 0 })
+
+/*
+ * Allocate @bytes of zeroed kernel memory by @hint, aligned to a page, into *@address. Up to 4 MiB
+ * it is physically contiguous, above that contiguous in virtual addresses only. 0; -EINVAL: @bytes
+ * is 0, @hint names no node or no hint; -ENOMEM, then nothing is taken. Any context but NMI and
+ * interrupt handlers above 4 MiB, preemption on or off; never sleeps. Defined in the mm room.
+ */
+int numa_alloc(size_t bytes, struct numa_hint hint, void **address) __must_check;
+
+/*
+ * Free what numa_alloc() returned; @bytes as it was asked for. 0, or -EINVAL when @address is no
+ * such memory (any more) or @bytes not its size: that is reported, and nothing changes. Context as
+ * numa_alloc(), with interrupts on above 4 MiB.
+ */
+int numa_free(void *address, size_t bytes);
+
 #endif
