@@ -109,6 +109,7 @@ void firmware_parse_tables(const struct boot_info *boot)
 	ram = early_ram(&ram_count);
 	if (numa_init(info, ram, ram_count))
 		panic("the memory map is not sorted");
+	numa_order_init();
 	log_notes(numa_warnings());
 	if (numa_flat_reason())
 		log_warn("one flat node: %s", numa_flat_reason());

@@ -99,6 +99,25 @@ int numa_closest_node(unsigned from);
 int numa_closest_memory_node(unsigned from);
 
 /*
+ * Build the lists of numa_fallback_order() from the topology. Boot CPU, once, after numa_init() and
+ * before the first allocation by node.
+ */
+void numa_order_init(void);
+
+/*
+ * The order in which nodes are asked when memory is wanted near @node (< numa_node_count()): all
+ * numa_node_count() of them, @node first, then by distance, unreachable ones last. Nodes equally
+ * far stand in a different order in different nodes' lists, so that what overflows spreads.
+ */
+const uint8_t *numa_fallback_order(unsigned node);
+
+/*
+ * The first node with memory in the fallback order of @from (< numa_node_count()): @from itself if
+ * it has some. @from where no node has memory.
+ */
+unsigned numa_memory_node(unsigned from);
+
+/*
  * Put a CPU that was added later on `node`. The caller serialises (the CPU is not online yet).
  * Returns 0, or -EINVAL if either number is out of range.
  */
