@@ -113,6 +113,7 @@ void firmware_parse_tables(const struct boot_info *boot)
 	log_notes(numa_warnings());
 	if (numa_flat_reason())
 		log_warn("one flat node: %s", numa_flat_reason());
+	numa_order_init();
 	early_assign_nodes();
 }
 

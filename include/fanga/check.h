@@ -20,6 +20,7 @@ enum check_kind {
 	CHECK_LOCK_IRQ,		  /* can be interrupted by a handler that waits for it */
 	CHECK_LOCK_HELD_LONG,	  /* held for longer than the limit */
 	CHECK_LOCK_LIMIT,	  /* the checker's tables are full, it now sees less */
+	CHECK_PAGE_FREE,	  /* freed what is not allocated, or not so */
 };
 
 #ifdef CONFIG_DEBUG

@@ -21,6 +21,7 @@
 #define PAGE_ORDERS	 (PAGE_ORDER_MAX + 1)
 #define PAGE_DMA32_END	 (1ul << 32) /* what devices with 32 address lines reach */
 #define GIGAPAGE_SHIFT	 30
+#define GIGAPAGE_ORDER	 (GIGAPAGE_SHIFT - 12)
 #define GIGAPAGE_BYTES	 (1ul << GIGAPAGE_SHIFT)
 
 /*
@@ -38,6 +39,7 @@ enum page_state {
 	PAGE_SLAB,	/* head of a block that the object allocator cuts up */
 	PAGE_RANGE,	/* behind a movable range */
 	PAGE_TABLE,	/* a page table */
+	PAGE_MEMORY,	/* head of a block that numa_alloc() gave out */
 };
 
 enum page_flags {
@@ -172,9 +174,6 @@ void page_cached_get(unsigned cpu, unsigned *counts);
 /* Bring everything on @cpu's lists home. @cpu may be any, online or not. */
 void page_drain_cpu(unsigned cpu);
 
-/* Watermark that the node's free frames are under: nothing, "low" or "min". For reports. */
-const char *page_pressure_name(unsigned node);
-
 /* Attempts to free what may not be freed, since boot. */
 uint64_t page_bad_frees(void);
 
@@ -183,6 +182,3 @@ uint64_t page_bad_frees(void);
  * descriptors and take over what the early allocator has left.
  */
 void page_init(void);
-
-/* Boot CPU, once CPUs can go offline: their lists are brought home. */
-void page_register_cpu_callbacks(void);
