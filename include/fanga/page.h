@@ -52,24 +52,23 @@ enum page_flags {
 };
 
 /*
- * The first word is the allocator's while the frame is free and as a whole at allocation; while the
- * frame is in use, `state` changes through page_set_state() and `refs` is the owner's. The links
- * and the words are the owner's while it is in use, on tails too, and hold anything at first.
+ * The first word is the allocator's; while the frame is in use its owner changes `state` through
+ * page_set_state(). The rest is the owner's then, on tails too, and holds anything at first.
  */
 struct page {
-	uint8_t state; /* enum page_state */
-	uint8_t order; /* of a block's head */
-	uint8_t node;  /* constant */
-	uint8_t why;   /* enum numa_why of the allocation */
-	uint32_t refs; /* 1 at allocation; the allocator never looks at it again */
+	uint8_t state;	/* enum page_state */
+	uint8_t order;	/* of a block's head */
+	uint8_t node;	/* constant */
+	uint8_t why;	/* enum numa_why of the allocation */
+	uint32_t check; /* the same in all descriptors that are alive, another at each boot */
+	uint32_t refs;
 	uint32_t owner_flags;
-	uint32_t owner_count;
 	struct page *next, *previous;
 	uint64_t owner[4]; /* slab: cache, free list…; range: range and index */
 } __aligned(CACHELINE_BYTES);
 
 _Static_assert(sizeof(struct page) == CACHELINE_BYTES, "a descriptor is one cache line");
-_Static_assert(offsetof(struct page, refs) == 4 && offsetof(struct page, next) == 16 &&
+_Static_assert(offsetof(struct page, check) == 4 && offsetof(struct page, refs) == 8 &&
 		       offsetof(struct page, owner) == 32,
 	       "the allocator stores the first 8 bytes as one word");
 
@@ -131,7 +130,8 @@ struct page *page_alloc(unsigned node, unsigned order, unsigned flags) __must_ch
 
 /*
  * Free the block @page of @order. 0, or -EINVAL for what is not the head of an allocated block of
- * that order: it is reported by name, and nothing changes.
+ * that order: it is reported by name, and nothing changes. @page is RAM's: who has but an address
+ * asks page_find().
  */
 int page_free(struct page *page, unsigned order);
 

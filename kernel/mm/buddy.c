@@ -12,6 +12,7 @@
 
 uint8_t *block_states;
 uint64_t block_count;
+uint32_t page_check;
 
 static unsigned range_of(const struct page *page)
 {
@@ -57,7 +58,7 @@ static void list_add(struct node_pages *np, struct page *page, unsigned order)
 	np->blocks[range][order]++;
 	np->range_pages[range] += 1u << order;
 	np->free_pages += 1u << order;
-	page_set_word(page, page_word(PAGE_FREE, order, np->node, 0, 0));
+	page_set_word(page, page_word(PAGE_FREE, order, np->node, 0));
 }
 
 static void list_remove(struct node_pages *np, struct page *page, unsigned order)
@@ -81,7 +82,7 @@ void block_make_ready_locked(struct page *page, unsigned node, enum page_state s
 {
 	uint64_t index = block_index(page);
 	struct page *first = PAGE_ARRAY + index * BLOCK_FRAMES;
-	uint64_t word = page_word(state, 0, node, 0, 0);
+	uint64_t word = page_word(state, 0, node, 0);
 
 	if (block_states[index] != BLOCK_LAZY)
 		return;
@@ -143,7 +144,7 @@ struct page *buddy_alloc_locked(struct node_pages *np, unsigned order, unsigned 
 		return NULL;
 	split(np, page, found, order);
 	/* Before the lock goes: a buddy that is freed next must not be joined with it. */
-	page_set_word(page, page_word(PAGE_CACHED, order, np->node, 0, 0));
+	page_set_word(page, page_word(PAGE_CACHED, order, np->node, 0));
 	return page;
 }
 
@@ -151,7 +152,7 @@ unsigned buddy_take_batch_locked(struct node_pages *np, unsigned want, unsigned 
 				 struct page **chain)
 {
 	uint64_t available = buddy_available_locked(np, flags);
-	uint64_t word = page_word(PAGE_CACHED, 0, np->node, 0, 0);
+	uint64_t word = page_word(PAGE_CACHED, 0, np->node, 0);
 	unsigned taken = 0, order;
 	struct page *page;
 
@@ -183,12 +184,12 @@ static struct page *find_free_buddy(const struct node_pages *np, const struct pa
 	if (order >= PAGE_ORDER_LARGE && block_state_of(block_index(buddy)) == BLOCK_NONE)
 		return NULL;
 	/* Free blocks of this node change under our lock only: the whole word tells. */
-	return page_get_word(buddy) == page_word(PAGE_FREE, order, np->node, 0, 0) ? buddy : NULL;
+	return page_get_word(buddy) == page_word(PAGE_FREE, order, np->node, 0) ? buddy : NULL;
 }
 
 void buddy_free_locked(struct node_pages *np, struct page *page, unsigned order)
 {
-	uint64_t tail = page_word(PAGE_TAIL, 0, np->node, 0, 0);
+	uint64_t tail = page_word(PAGE_TAIL, 0, np->node, 0);
 	struct page *buddy;
 
 	while (order < PAGE_ORDER_MAX && (buddy = find_free_buddy(np, page, order))) {

@@ -60,17 +60,32 @@ struct node_pages {
 	uint64_t blocks[RANGES][PAGE_ORDERS];
 } __cacheline_aligned;
 
-/* The first eight bytes of a descriptor, stored as one. */
+extern uint32_t page_check; /* struct page's `check`; set by page_init(), then constant */
+
+/*
+ * The first eight bytes of a descriptor, stored as one. What an uninitialised or overwritten one
+ * holds differs in `check`.
+ */
 static inline uint64_t page_word(enum page_state state, unsigned order, unsigned node,
-				 enum numa_why why, uint32_t refs)
+				 enum numa_why why)
 {
 	return (uint64_t)state | order << 8 | (uint64_t)node << 16 | (uint64_t)why << 24 |
-	       (uint64_t)refs << 32;
+	       (uint64_t)page_check << 32;
 }
 
 static inline void page_set_word(struct page *page, uint64_t word)
 {
 	__atomic_store_n((uint64_t *)(void *)page, word, __ATOMIC_RELAXED);
+}
+
+/*
+ * Whether the word was @from and is @to now, in one locked step: of two who free a block at once
+ * one is told. Relaxed: a frame reaches its next user through the lock of a cache or a node.
+ */
+static inline bool page_change_word(struct page *page, uint64_t from, uint64_t to)
+{
+	return __atomic_compare_exchange_n((uint64_t *)(void *)page, &from, to, false,
+					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t page_get_word(const struct page *page)

@@ -125,7 +125,7 @@ struct page *page_alloc_slow(unsigned node, unsigned order, unsigned flags)
 	if (!page)
 		return NULL;
 	why = why_of(page, node, wanted, flags);
-	page_set_word(page, page_word(PAGE_ALLOCATED, order, page->node, why, 1));
+	page_set_word(page, page_word(PAGE_ALLOCATED, order, page->node, why));
 	numa_stat_count_any(wanted, page->node, why, 1ul << order);
 	if (flags & PAGE_ZERO)
 		memset(page_virt(page), 0, PAGE_BYTES << order);
@@ -134,38 +134,38 @@ struct page *page_alloc_slow(unsigned node, unsigned order, unsigned flags)
 
 /* ---- freeing ---- */
 
-/* Why the block @page of @order may not be freed. */
-static const char *refusal(const struct page *page, unsigned order)
+/* Why the block @page of @order, whose descriptor's first word is @word, may not be freed. */
+static const char *refusal(const struct page *page, unsigned order, uint64_t word)
 {
 	static const char *const reasons[] = {
 		[PAGE_HOLE] = "there is no RAM",
 		[PAGE_RESERVED] = "it was never allocated",
 		[PAGE_TAIL] = "it lies inside a block",
 		[PAGE_FREE] = "it is free",
-		[PAGE_CACHED] = "it has just been freed",
+		[PAGE_CACHED] = "it has been freed just now",
 		[PAGE_GIGA] = "it is a free gigapage",
+		[PAGE_ALLOCATED] = "it is allocated with another order",
 		[PAGE_SLAB] = "the object allocator uses it",
 		[PAGE_RANGE] = "a movable range uses it",
 		[PAGE_TABLE] = "it is a page table",
 		[PAGE_MEMORY] = "numa_alloc() gave it out",
 	};
 	enum block_state block = block_state_of(block_index(page));
-	unsigned state;
 
-	if (order > PAGE_ORDER_MAX)
+	if (order > PAGE_ORDER_MAX && order != GIGAPAGE_ORDER)
 		return "there is no such order";
-	if (block != BLOCK_READY)
-		return block == BLOCK_NONE ? reasons[PAGE_HOLE] : reasons[PAGE_FREE];
-	state = page->state;
-	if (state == PAGE_ALLOCATED)
-		return page->order == order ? "another CPU has just changed it"
-					    : "it is allocated with another order";
-	return state < ARRAY_SIZE(reasons) ? reasons[state] : "its descriptor is overwritten";
+	if (block == BLOCK_NONE)
+		return reasons[PAGE_HOLE];
+	if (block == BLOCK_LAZY && word >> 32 != page_check)
+		return reasons[PAGE_FREE];
+	if (word >> 32 != page_check || (uint8_t)word >= ARRAY_SIZE(reasons))
+		return "its descriptor is overwritten";
+	return reasons[(uint8_t)word];
 }
 
-static int refuse_free(struct page *page, unsigned order)
+static int refuse_free(struct page *page, unsigned order, uint64_t word)
 {
-	const char *reason = refusal(page, order);
+	const char *reason = refusal(page, order, word);
 
 	__atomic_add_fetch(&bad_frees, 1, __ATOMIC_RELAXED);
 #ifdef CONFIG_DEBUG
@@ -177,20 +177,31 @@ static int refuse_free(struct page *page, unsigned order)
 	return -EINVAL;
 }
 
+/*
+ * Take the block out of its user's hands if it is allocated and of @order, and make it @state.
+ * @word: what its descriptor said.
+ */
+static bool take_back(struct page *page, unsigned order, enum page_state state, uint64_t *word)
+{
+	*word = page_get_word(page);
+	return *word == page_word(PAGE_ALLOCATED, order, page->node, page->why) &&
+	       page_change_word(page, *word, page_word(state, order, page->node, 0));
+}
+
 int page_free_slow(struct page *page, unsigned order)
 {
-	uint16_t allocated = (uint16_t)(PAGE_ALLOCATED | order << 8);
-	uint16_t cached = (uint16_t)(PAGE_CACHED | order << 8);
 	struct node_pages *np;
 	unsigned long irq;
+	uint64_t word = 0;
 
-	/* Single frames come here only when the fast path has found fault; see there for the step.
-	 */
-	if (order == 0 || order > PAGE_ORDER_MAX ||
-	    block_state_of(block_index(page)) != BLOCK_READY ||
-	    !__atomic_compare_exchange_n((uint16_t *)(void *)page, &allocated, cached, false,
-					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return refuse_free(page, order);
+	if (block_state_of(block_index(page)) != BLOCK_READY)
+		return refuse_free(page, order, word);
+	if (order > PAGE_ORDER_MAX || !take_back(page, order, PAGE_CACHED, &word))
+		return refuse_free(page, order, word);
+	if (order == 0) {
+		page_cache_put(page);
+		return 0;
+	}
 	np = node_pages[page->node];
 	irq = node_lock(np);
 	buddy_free_locked(np, page, order);
@@ -205,7 +216,7 @@ uint64_t page_bad_frees(void)
 
 void page_split(struct page *page, unsigned order)
 {
-	uint64_t word = page_word(PAGE_ALLOCATED, 0, page->node, page->why, 1);
+	uint64_t word = page_word(PAGE_ALLOCATED, 0, page->node, page->why);
 
 	BUG_ON(page->state != PAGE_ALLOCATED || page->order != order);
 	for (unsigned i = 0; i < 1u << order; i++)
@@ -254,7 +265,7 @@ static struct page *take_gigapage(unsigned node)
 		np->giga = page->next;
 		np->giga_free--;
 		page_set_word(page,
-			      page_word(PAGE_ALLOCATED, GIGAPAGE_ORDER, node, NUMA_WHY_POLICY, 1));
+			      page_word(PAGE_ALLOCATED, GIGAPAGE_ORDER, node, NUMA_WHY_POLICY));
 	}
 	node_unlock(np, irq);
 	return page;
@@ -277,15 +288,13 @@ struct page *gigapage_alloc(unsigned node, unsigned flags)
 
 int gigapage_free(struct page *page)
 {
-	uint16_t allocated = (uint16_t)(PAGE_ALLOCATED | GIGAPAGE_ORDER << 8);
 	struct node_pages *np;
 	unsigned long irq;
+	uint64_t word = 0;
 
 	if (page_find(page_phys(page)) != page ||
-	    !__atomic_compare_exchange_n((uint16_t *)(void *)page, &allocated,
-					 PAGE_GIGA | GIGAPAGE_ORDER << 8, false, __ATOMIC_RELAXED,
-					 __ATOMIC_RELAXED))
-		return refuse_free(page, GIGAPAGE_ORDER);
+	    !take_back(page, GIGAPAGE_ORDER, PAGE_GIGA, &word))
+		return refuse_free(page, GIGAPAGE_ORDER, word);
 	np = node_pages[page->node];
 	irq = node_lock(np);
 	page->next = np->giga;

@@ -38,6 +38,8 @@ static void alloc_block_states(void)
 	if (!phys)
 		panic("no memory for the states of %lu blocks", block_count);
 	block_states = phys_to_virt(phys);
+	/* Memory may still hold the descriptors of the boot before. */
+	page_check = (uint32_t)(rdtsc() * 0x9e3779b97f4a7c15ul >> 32) | 1;
 }
 
 /* Memory of @node, or any, for @bytes of the array at @va. Whether it was found and mapped. */
@@ -87,14 +89,14 @@ static void init_edge_block(uint64_t index)
 	if (block_states[index] == BLOCK_READY)
 		return;
 	for (unsigned i = 0; i < BLOCK_FRAMES; i++)
-		page_set_word(&first[i], page_word(PAGE_HOLE, 0, NODE_NONE, 0, 0));
+		page_set_word(&first[i], page_word(PAGE_HOLE, 0, NODE_NONE, 0));
 	block_states[index] = BLOCK_READY;
 }
 
 /* Frames [@base, @end) of one block are RAM of @node. */
 static void init_frames(uint64_t base, uint64_t end, unsigned node)
 {
-	uint64_t word = page_word(PAGE_RESERVED, 0, node, 0, 0);
+	uint64_t word = page_word(PAGE_RESERVED, 0, node, 0);
 
 	if (end - base == BLOCK_BYTES) {
 		page_set_word(page_of(base), word);
@@ -151,7 +153,7 @@ static void give_frames_locked(struct node_pages *np, uint64_t base, uint64_t en
 				     63 - (unsigned)__builtin_clzl(count));
 
 		for (unsigned i = 1; i < 1u << order; i++)
-			page_set_word(page_of(base) + i, page_word(PAGE_TAIL, 0, np->node, 0, 0));
+			page_set_word(page_of(base) + i, page_word(PAGE_TAIL, 0, np->node, 0));
 		buddy_free_locked(np, page_of(base), order);
 		base += PAGE_BYTES << order;
 	}
@@ -208,8 +210,8 @@ static bool reserve_gigapage(unsigned node)
 	if (!phys)
 		return false;
 	for (uint64_t i = 0; i < GIGAPAGE_BYTES / PAGE_BYTES; i += BLOCK_FRAMES)
-		page_set_word(page + i, page_word(PAGE_TAIL, 0, node, 0, 0));
-	page_set_word(page, page_word(PAGE_GIGA, GIGAPAGE_ORDER, node, 0, 0));
+		page_set_word(page + i, page_word(PAGE_TAIL, 0, node, 0));
+	page_set_word(page, page_word(PAGE_GIGA, GIGAPAGE_ORDER, node, 0));
 	page->next = np->giga;
 	np->giga = page;
 	np->giga_free++;

@@ -3,31 +3,44 @@
  *
  * Frames of the CPU's own node go through two stacks of at most 64: `hot` is pushed and popped,
  * `cold` is full or empty, so that refills and drains are 64 apart at least. Frames of other nodes
- * are collected by node and go home at 64, or when a refill finds them older than the one before.
- * For locks see percpu_pages.h; interrupts are off while one is held, which also binds to the CPU.
+ * are collected by node and go home at 64, or when a refill finds them there for the second time.
+ * For the lock see percpu_pages.h; preemption is off while it is held.
  */
 #include "kernel/mm/percpu_pages.h"
 #include "kernel/mm/fail_nth.h"
 #include <fanga/numa_stats.h>
+#include <fanga/preempt.h>
 
 DEFINE_PER_CPU(struct page_cache, page_cache) = {.home = NODE_NONE};
+
+#define NUMA_EVENTS_FLAT (*(uint64_t(*)[NUMA_EVENTS * NODE_MAX]) & numa_events)
+
+#define BUSY_BIT 2u /* not the lowest, which compilers take for a bool and miss that instruction \
+		     */
+
+static inline bool try_lock(struct page_cache *cache)
+{
+	/* Acquire: pairs with the release in unlock(). One bit, so that one instruction does it. */
+	return !(__atomic_fetch_or(&cache->busy, BUSY_BIT, __ATOMIC_ACQUIRE) & BUSY_BIT);
+}
+
+/* Only where the holder cannot be what this context has interrupted. */
+static void lock_waiting(struct page_cache *cache)
+{
+	while (!try_lock(cache))
+		cpu_relax();
+}
+
+static inline void unlock(struct page_cache *cache)
+{
+	__atomic_store_n(&cache->busy, 0, __ATOMIC_RELEASE);
+}
 
 static void push(struct page_chain *chain, struct page *page)
 {
 	page->next = chain->first;
 	chain->first = page;
 	chain->count++;
-}
-
-static struct page *pop(struct page_chain *chain)
-{
-	struct page *page = chain->first;
-
-	if (page) {
-		chain->first = page->next;
-		chain->count--;
-	}
-	return page;
 }
 
 static struct page_chain detach(struct page_chain *chain)
@@ -38,7 +51,23 @@ static struct page_chain detach(struct page_chain *chain)
 	return all;
 }
 
-void page_chain_free(struct page_chain chain)
+static struct page_chain detach_hot(struct page_cache *cache)
+{
+	struct page_chain all = {cache->hot, PAGE_BATCH - cache->room};
+
+	cache->hot = NULL;
+	cache->room = PAGE_BATCH;
+	return all;
+}
+
+static struct page_chain detach_away(struct page_cache *cache, unsigned node)
+{
+	cache->away_nodes &= ~BIT(node);
+	return detach(&cache->away[node]);
+}
+
+/* Bring @chain home: the node's lock is taken once. */
+static void free_chain(struct page_chain chain)
 {
 	struct page *page = chain.first;
 
@@ -58,89 +87,12 @@ void page_chain_free(struct page_chain chain)
 	node_unlock(np, flags);
 }
 
-static unsigned take_batch(unsigned node, unsigned flags, struct page **first)
+/* ---- allocation ---- */
+
+/* Takes and returns @page, so that the fast path need not save it. */
+static __noinline struct page *check_preemption(struct page *page)
 {
-	struct node_pages *np = node_pages[node];
-	unsigned long irq = node_lock(np);
-	unsigned count = buddy_take_batch_locked(np, PAGE_BATCH, flags, first);
-
-	np->refills += count != 0;
-	node_unlock(np, irq);
-	return count;
-}
-
-/* Send home what has been away since before the last refill. */
-static void flush_old_irqoff(struct page_cache *cache)
-{
-	uint64_t old = cache->away_nodes & cache->away_old;
-
-	cache->away_old = cache->away_nodes & ~old;
-	for (; old; old &= old - 1) {
-		unsigned node = (unsigned)__builtin_ctzl(old);
-		struct page_chain chain;
-
-		raw_spin_lock(&cache->lock);
-		chain = detach(&cache->away[node]);
-		cache->away_nodes &= ~BIT(node);
-		raw_spin_unlock(&cache->lock);
-		page_chain_free(chain);
-	}
-}
-
-/* The stacks are empty: one frame for the caller, 63 for later. */
-static struct page *refill_irqoff(struct page_cache *cache, unsigned flags)
-{
-	struct page *page;
-	unsigned count = take_batch(cache->home, flags, &page);
-
-	if (count > 1) {
-		struct page_chain rest = {page->next, count - 1};
-
-		/* Only others' drains came between, which leave the stacks empty. */
-		raw_spin_lock(&cache->lock);
-		cache->hot = rest;
-		raw_spin_unlock(&cache->lock);
-	}
-	flush_old_irqoff(cache);
-	return page;
-}
-
-/* As page_cache_take() for the own node; refills unless the node is dry. */
-static struct page *take_home_irqoff(struct page_cache *cache, unsigned flags)
-{
-	struct page *page;
-
-	raw_spin_lock(&cache->lock);
-	if (!cache->hot.first)
-		cache->hot = detach(&cache->cold);
-	page = pop(&cache->hot);
-	raw_spin_unlock(&cache->lock);
-	return page ? page : refill_irqoff(cache, flags);
-}
-
-static struct page *take_away_irqoff(struct page_cache *cache, unsigned node)
-{
-	struct page *page;
-
-	raw_spin_lock(&cache->lock);
-	page = pop(&cache->away[node]);
-	if (!cache->away[node].first)
-		cache->away_nodes &= ~BIT(node);
-	raw_spin_unlock(&cache->lock);
-	return page;
-}
-
-struct page *page_cache_take(unsigned node, unsigned flags)
-{
-	unsigned long irq = irq_save();
-	struct page_cache *cache = raw_cpu_ptr(page_cache);
-	struct page *page = NULL;
-
-	if (node == cache->home)
-		page = take_home_irqoff(cache, flags);
-	else if (cache->away_nodes & BIT(node))
-		page = take_away_irqoff(cache, node);
-	irq_restore(irq);
+	(void)preempt_check();
 	return page;
 }
 
@@ -148,177 +100,316 @@ struct page *page_alloc(unsigned node, unsigned order, unsigned flags)
 {
 	struct page_cache *cache;
 	struct page *page;
-	unsigned long irq;
 
 	if (fail_nth_hit())
 		return NULL;
 	if (unlikely(order | flags))
 		return page_alloc_slow(node, order, flags);
-	irq = irq_save();
+	preempt_disable();
 	cache = raw_cpu_ptr(page_cache);
-	raw_spin_lock(&cache->lock);
-	page = cache->hot.first;
-	if (unlikely(!page || (node != NODE_ANY && node != cache->home))) {
-		raw_spin_unlock(&cache->lock);
-		irq_restore(irq);
-		return page_alloc_slow(node, order, flags);
+	if (unlikely(node != NODE_ANY && node != cache->home))
+		goto slow;
+	if (unlikely(!try_lock(cache)))
+		goto slow;
+	page = cache->hot;
+	if (unlikely(!page)) {
+		unlock(cache);
+		goto slow;
 	}
-	cache->hot.first = page->next;
-	cache->hot.count--;
-	page_set_word(page, cache->word);
-	(*cache->hits)++;
-	raw_spin_unlock(&cache->lock);
-	irq_restore(irq);
+	cache->hot = page->next;
+	cache->room++;
+	page_set_word(page, cache->allocated);
+	this_cpu_inc(NUMA_EVENTS_FLAT[cache->hit_event]);
+	unlock(cache);
+	return preempt_enable_is_due() ? check_preemption(page) : page;
+slow:
+	/* A switch that is due happens when the slow path gives back its locks. */
+	preempt_enable_no_resched();
+	return page_alloc_slow(node, order, flags);
+}
+
+/* Take the top of the stacks of frames of the own node. */
+static struct page *pop_home(struct page_cache *cache)
+{
+	struct page *page;
+
+	if (!try_lock(cache))
+		return NULL;
+	if (!cache->hot && cache->cold.first) {
+		cache->hot = detach(&cache->cold).first;
+		cache->room = 0;
+	}
+	page = cache->hot;
+	if (page) {
+		cache->hot = page->next;
+		cache->room++;
+	}
+	unlock(cache);
 	return page;
 }
 
-/* Push a frame of another node; the full list, to be sent home, or an empty chain. */
-static struct page_chain push_away(struct page_cache *cache, struct page *page)
+/* Send home what was away at the last refill already. */
+static void flush_old(struct page_cache *cache)
 {
-	struct page_chain *away = &cache->away[page->node];
+	uint64_t old;
 
-	push(away, page);
-	cache->away_nodes |= BIT(page->node);
-	if (away->count < PAGE_BATCH)
-		return (struct page_chain){0};
-	cache->away_nodes &= ~BIT(page->node);
-	return detach(away);
-}
+	if (!cache->away_nodes || !try_lock(cache))
+		return;
+	old = cache->away_nodes & cache->away_old;
+	cache->away_old = cache->away_nodes & ~old;
+	unlock(cache);
+	for (; old; old &= old - 1) {
+		struct page_chain chain;
 
-/* Push a frame of the own node on full `hot`: that becomes `cold`, which goes home. */
-static struct page_chain push_home(struct page_cache *cache, struct page *page)
-{
-	struct page_chain full = {0};
-
-	if (cache->hot.count >= PAGE_BATCH) {
-		full = cache->cold;
-		cache->cold = detach(&cache->hot);
+		if (!try_lock(cache))
+			return;
+		chain = detach_away(cache, (unsigned)__builtin_ctzl(old));
+		unlock(cache);
+		free_chain(chain);
 	}
-	push(&cache->hot, page);
-	return full;
 }
 
-static void free_uncommon(struct page_cache *cache, struct page *page)
+/* The stacks are empty: a batch from the node, one frame for the caller, the others for later. */
+static struct page *refill(struct page_cache *cache, unsigned flags)
 {
-	struct page_chain full = {0};
+	struct node_pages *np = node_pages[cache->home];
+	unsigned long irq = node_lock(np);
+	struct page_chain chain;
+	struct page *page;
 
-	if (cache->home == page->node)
-		full = push_home(cache, page);
-	else if (cache->home != NODE_NONE)
-		full = push_away(cache, page);
-	else
-		push(&full, page); /* closed */
-	raw_spin_unlock(&cache->lock);
-	page_chain_free(full);
+	chain.count = buddy_take_batch_locked(np, PAGE_BATCH, flags, &page);
+	np->refills += chain.count != 0;
+	node_unlock(np, irq);
+	if (!page)
+		return NULL;
+	chain.first = page->next;
+	chain.count--;
+	if (chain.count && try_lock(cache)) {
+		/* An interrupt may have filled it, the CPU may have been told to go meanwhile. */
+		if (!cache->hot && cache->home == page->node) {
+			cache->room = PAGE_BATCH - chain.count;
+			cache->hot = detach(&chain).first;
+		}
+		unlock(cache);
+	}
+	free_chain(chain);
+	flush_old(cache);
+	return page;
 }
+
+static struct page *pop_away(struct page_cache *cache, unsigned node)
+{
+	struct page_chain *away = &cache->away[node];
+	struct page *page;
+
+	if (!(cache->away_nodes & BIT(node)) || !try_lock(cache))
+		return NULL;
+	page = away->first;
+	if (page) {
+		away->first = page->next;
+		away->count--;
+	}
+	if (!away->first)
+		cache->away_nodes &= ~BIT(node);
+	unlock(cache);
+	return page;
+}
+
+struct page *page_cache_take(unsigned node, unsigned flags)
+{
+	struct page_cache *cache;
+	struct page *page;
+
+	PREEMPT_GUARD();
+	cache = raw_cpu_ptr(page_cache);
+	if (node != cache->home)
+		return pop_away(cache, node);
+	page = pop_home(cache);
+	return page ? page : refill(cache, flags);
+}
+
+/* ---- freeing ---- */
 
 int page_free(struct page *page, unsigned order)
 {
-	uint16_t allocated = PAGE_ALLOCATED;
 	struct page_cache *cache;
-	unsigned long irq;
 
-	/*
-	 * One locked step, so that of two who free a frame at once one is told. Relaxed: the frame
-	 * reaches its next user through the cache's or the node's lock.
-	 */
-	if (unlikely(order || block_state_of(block_index(page)) != BLOCK_READY ||
-		     !__atomic_compare_exchange_n((uint16_t *)(void *)page, &allocated, PAGE_CACHED,
-						  false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
+	if (unlikely(order))
 		return page_free_slow(page, order);
-	irq = irq_save();
+	preempt_disable();
 	cache = raw_cpu_ptr(page_cache);
-	raw_spin_lock(&cache->lock);
-	if (unlikely(page->node != cache->home || cache->hot.count >= PAGE_BATCH)) {
-		free_uncommon(cache, page);
-	} else {
-		push(&cache->hot, page);
-		raw_spin_unlock(&cache->lock);
+	if (unlikely(!page_change_word(page, cache->allocated, cache->cached))) {
+		preempt_enable_no_resched(); /* as in page_alloc() */
+		return page_free_slow(page, 0);
 	}
-	irq_restore(irq);
+	if (unlikely(!try_lock(cache)))
+		goto uncommon;
+	if (unlikely(!cache->room)) {
+		unlock(cache);
+		goto uncommon;
+	}
+	page->next = cache->hot;
+	cache->hot = page;
+	cache->room--;
+	unlock(cache);
+	preempt_enable();
+	return 0;
+uncommon:
+	page_cache_put(page);
+	preempt_enable();
 	return 0;
 }
+
+/* Push @page on its list. Returns what is to go home instead, maybe nothing. */
+static struct page_chain put_locked(struct page_cache *cache, struct page *page)
+{
+	struct page_chain full = {0};
+
+	if (page->node == cache->home) {
+		if (!cache->room) {
+			full = cache->cold;
+			cache->cold = detach_hot(cache);
+		}
+		page->next = cache->hot;
+		cache->hot = page;
+		cache->room--;
+	} else if (cache->home != NODE_NONE) {
+		push(&cache->away[page->node], page);
+		cache->away_nodes |= BIT(page->node);
+		if (cache->away[page->node].count == PAGE_BATCH)
+			full = detach_away(cache, page->node);
+	} else {
+		push(&full, page);
+	}
+	return full;
+}
+
+void page_cache_put(struct page *page)
+{
+	struct page_chain full = {0};
+	struct page_cache *cache;
+
+	PREEMPT_GUARD();
+	cache = raw_cpu_ptr(page_cache);
+	if (try_lock(cache)) {
+		full = put_locked(cache, page);
+		unlock(cache);
+	} else {
+		push(&full, page);
+	}
+	free_chain(full);
+}
+
+/* ---- from outside ---- */
 
 void page_cache_open(unsigned cpu, unsigned home)
 {
 	struct page_cache *cache = per_cpu_ptr(page_cache, cpu);
-	unsigned long irq = irq_save();
+	enum numa_event event = numa_node_for_cpu(cpu) == home ? NUMA_HIT_LOCAL : NUMA_HIT_OTHER;
 
-	raw_spin_lock(&cache->lock);
-	cache->home = (uint8_t)home;
-	cache->word = page_word(PAGE_ALLOCATED, 0, home, NUMA_WHY_LOCAL, 1);
-	cache->hits = numa_node_for_cpu(cpu) == home
-			      ? per_cpu_ptr(numa_events[NUMA_HIT_LOCAL][home], cpu)
-			      : per_cpu_ptr(numa_events[NUMA_HIT_OTHER][home], cpu);
-	raw_spin_unlock(&cache->lock);
-	irq_restore(irq);
+	PREEMPT_GUARD();
+	lock_waiting(cache);
+	cache->cached = page_word(PAGE_CACHED, 0, home, 0);
+	cache->allocated = page_word(PAGE_ALLOCATED, 0, home, NUMA_WHY_LOCAL);
+	cache->hit_event = event * NODE_MAX + home;
+	cache->home = home;
+	cache->room = PAGE_BATCH;
+	unlock(cache);
 }
 
 void page_cache_close(unsigned cpu)
 {
 	struct page_cache *cache = per_cpu_ptr(page_cache, cpu);
-	unsigned long irq = irq_save();
 	struct page_chain hot, cold;
 
-	raw_spin_lock(&cache->lock);
+	PREEMPT_GUARD();
+	lock_waiting(cache);
 	cache->home = NODE_NONE;
-	hot = detach(&cache->hot);
+	hot = detach_hot(cache);
 	cold = detach(&cache->cold);
-	raw_spin_unlock(&cache->lock);
-	irq_restore(irq);
-	page_chain_free(hot);
-	page_chain_free(cold);
-	(void)page_cache_drain(cpu, NODE_ANY);
+	cache->room = 0;
+	unlock(cache);
+	free_chain(hot);
+	free_chain(cold);
+	for (unsigned node = 0; node < NODE_MAX; node++) {
+		struct page_chain chain;
+
+		lock_waiting(cache);
+		chain = detach_away(cache, node);
+		unlock(cache);
+		free_chain(chain);
+	}
 }
 
-static unsigned drain_chain(struct page_cache *cache, struct page_chain *chain, unsigned node)
+static unsigned drain_home(struct page_cache *cache)
 {
-	unsigned long irq;
-	struct page_chain all;
+	struct page_chain hot, cold;
 
-	/* A look without the lock: who frees meanwhile is as one who frees afterwards. */
-	if (!__atomic_load_n(&chain->count, __ATOMIC_RELAXED))
+	/* A closed cache has no room either, but nothing to find. */
+	if (!try_lock(cache))
 		return 0;
-	irq = irq_save();
-	raw_spin_lock(&cache->lock);
-	all = detach(chain);
-	if (node != NODE_ANY)
-		cache->away_nodes &= ~BIT(node);
-	raw_spin_unlock(&cache->lock);
-	irq_restore(irq);
-	page_chain_free(all);
-	return all.count;
+	if (cache->home == NODE_NONE) {
+		unlock(cache);
+		return 0;
+	}
+	hot = detach_hot(cache);
+	cold = detach(&cache->cold);
+	unlock(cache);
+	free_chain(hot);
+	free_chain(cold);
+	return hot.count + cold.count;
+}
+
+static unsigned drain_away(struct page_cache *cache, unsigned node)
+{
+	struct page_chain chain;
+
+	if (!try_lock(cache))
+		return 0;
+	chain = detach_away(cache, node);
+	unlock(cache);
+	free_chain(chain);
+	return chain.count;
+}
+
+/* A look without the lock: who frees meanwhile is as one who frees afterwards. */
+static uint64_t away_nodes(const struct page_cache *cache, unsigned node)
+{
+	uint64_t nodes = __atomic_load_n(&cache->away_nodes, __ATOMIC_RELAXED);
+
+	return node == NODE_ANY ? nodes : nodes & BIT(node);
+}
+
+static unsigned home_count(const struct page_cache *cache, unsigned node)
+{
+	uint32_t home = __atomic_load_n(&cache->home, __ATOMIC_RELAXED);
+
+	if (home == NODE_NONE || (node != NODE_ANY && node != home))
+		return 0;
+	return PAGE_BATCH - __atomic_load_n(&cache->room, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&cache->cold.count, __ATOMIC_RELAXED);
 }
 
 unsigned page_cache_drain(unsigned cpu, unsigned node)
 {
 	struct page_cache *cache = per_cpu_ptr(page_cache, cpu);
-	uint64_t away = __atomic_load_n(&cache->away_nodes, __ATOMIC_RELAXED);
+	uint64_t away = away_nodes(cache, node);
 	unsigned drained = 0;
 
-	if (node == NODE_ANY || __atomic_load_n(&cache->home, __ATOMIC_RELAXED) == node) {
-		drained += drain_chain(cache, &cache->hot, NODE_ANY);
-		drained += drain_chain(cache, &cache->cold, NODE_ANY);
-	}
-	if (node != NODE_ANY)
-		away &= BIT(node);
+	PREEMPT_GUARD();
+	if (home_count(cache, node))
+		drained = drain_home(cache);
 	for (; away; away &= away - 1)
-		drained += drain_chain(cache, &cache->away[__builtin_ctzl(away)],
-				       (unsigned)__builtin_ctzl(away));
+		drained += drain_away(cache, (unsigned)__builtin_ctzl(away));
 	return drained;
 }
 
 unsigned page_cache_count(unsigned cpu, unsigned node)
 {
 	const struct page_cache *cache = per_cpu_ptr(page_cache, cpu);
-	uint64_t away = __atomic_load_n(&cache->away_nodes, __ATOMIC_RELAXED);
-	unsigned count = 0;
+	uint64_t away = away_nodes(cache, node);
+	unsigned count = home_count(cache, node);
 
-	if (node == NODE_ANY || __atomic_load_n(&cache->home, __ATOMIC_RELAXED) == node)
-		count = __atomic_load_n(&cache->hot.count, __ATOMIC_RELAXED) +
-			__atomic_load_n(&cache->cold.count, __ATOMIC_RELAXED);
-	if (node != NODE_ANY)
-		away &= BIT(node);
 	for (; away; away &= away - 1)
 		count +=
 			__atomic_load_n(&cache->away[__builtin_ctzl(away)].count, __ATOMIC_RELAXED);

@@ -1,10 +1,11 @@
 /*
  * Free single frames by CPU, between page_alloc() and the nodes.
  *
- * A cache is guarded by its `lock`, taken with interrupts off: by its own CPU all the time, by
- * another one when a node is dry or the CPU goes offline, so it is free nearly always and its line
- * stays where it is. A leaf, never held together with a node's: batches move as chains that are
- * nobody else's.
+ * A cache is guarded by `busy`. Nobody but page_cache_open() and _close() waits for it: its own CPU
+ * takes it with preemption off and interrupts as they are, so that what interrupts it, or another
+ * CPU that searches for memory meanwhile, finds it taken and goes to the node instead. Nearly
+ * always it is free and its line stays where it is. No lock is taken while it is held: batches move
+ * as chains that are nobody else's.
  */
 #pragma once
 
@@ -12,36 +13,45 @@
 #include <fanga/percpu.h>
 
 #define PAGE_BATCH 64u
+#define NODE_NONE  0xffu
 
-/* Frames chained by `next`. */
+/* Frames of one node, all PAGE_CACHED, chained by `next`. */
 struct page_chain {
 	struct page *first;
 	uint32_t count;
 };
 
 struct page_cache {
-	struct raw_spinlock lock;
-	uint8_t home;  /* node of `hot` and `cold`; NODE_NONE while closed: all goes to the nodes */
-	uint64_t word; /* of an allocated frame of the home node */
-	uint64_t *hits;		/* this CPU's count of frames taken from the home node as wanted */
-	struct page_chain hot;	/* freed and allocated here, at most a batch */
-	struct page_chain cold; /* empty or the batch before it, next to go home */
-	uint64_t away_nodes;	/* nodes whose list in `away` is not empty */
-	uint64_t away_old;	/* those of them that were not at the last refill */
-	struct page_chain away[NODE_MAX]; /* frames of other nodes freed here, less than a batch */
+	uint32_t busy;	  /* bit 0 */
+	uint32_t room;	  /* frames that `hot` can still take: 0..PAGE_BATCH */
+	struct page *hot; /* freed and allocated here */
+	uint64_t cached;  /* words of the home node's frames here and in use */
+	uint64_t allocated;
+	uint32_t hit_event; /* index of the counter of a frame taken from home as wanted */
+	uint32_t home;	    /* node of `hot` and `cold`; NODE_NONE while closed: all are empty */
+	struct page_chain cold; /* empty or a batch: the next to go home */
+	/* Frames of other nodes freed here, less than a batch each. */
+	uint64_t away_nodes; /* nodes whose list is not empty */
+	uint64_t away_old;   /* those of them that were not at the last refill */
+	struct page_chain away[NODE_MAX];
 } __cacheline_aligned;
-
-#define NODE_NONE 0xffu
 
 DECLARE_PER_CPU(struct page_cache, page_cache);
 
-/* Begin and end to use @cpu's cache, whose frames come from @home. Ending brings them home. */
+/* Begin to use @cpu's cache, with frames of @home. Thread context. */
 void page_cache_open(unsigned cpu, unsigned home);
+
+/* Bring home what @cpu's cache has, and leave it empty until it is opened again. Thread context. */
 void page_cache_close(unsigned cpu);
 
-/* One frame of @node from the running CPU's cache, refilled if it is the cache's own node; or NULL.
+/*
+ * One frame of @node from the running CPU's cache, PAGE_CACHED; a cache whose home that is fills up
+ * from the node first. NULL: there is none, or the cache is busy.
  */
 struct page *page_cache_take(unsigned node, unsigned flags);
+
+/* Put a PAGE_CACHED frame into the running CPU's cache, or bring it home if that is busy. */
+void page_cache_put(struct page *page);
 
 /* Bring home all frames of @node, or of all (NODE_ANY), that @cpu has. Returns their number. */
 unsigned page_cache_drain(unsigned cpu, unsigned node);
@@ -49,11 +59,7 @@ unsigned page_cache_drain(unsigned cpu, unsigned node);
 /* Free frames of @node (NODE_ANY: all) on @cpu's lists; exact while they do not change. */
 unsigned page_cache_count(unsigned cpu, unsigned node);
 
-/* Give a chain of PAGE_CACHED frames of one node back to it, with its lock taken once. */
-void page_chain_free(struct page_chain chain);
-
-/*
- * What the fast paths leave to kernel/mm/page.c: everything but single frames near the running CPU.
+/* What the fast paths leave to kernel/mm/page.c: all but single frames of the running CPU's node.
  */
 struct page *page_alloc_slow(unsigned node, unsigned order, unsigned flags);
 int page_free_slow(struct page *page, unsigned order);
