@@ -129,6 +129,13 @@ static inline unsigned page_order_for(size_t bytes)
 struct page *page_alloc(unsigned node, unsigned order, unsigned flags) __must_check;
 
 /*
+ * As page_alloc() with PAGE_STRICT from @node, for those that walk over nodes by themselves:
+ * @wanted is the node they would have liked best, for the statistics and for `why`.
+ */
+struct page *page_alloc_instead(unsigned wanted, unsigned node, unsigned order,
+				unsigned flags) __must_check;
+
+/*
  * Free the block @page of @order. 0, or -EINVAL for what is not the head of an allocated block of
  * that order: it is reported by name, and nothing changes. @page is RAM's: who has but an address
  * asks page_find().

@@ -53,8 +53,7 @@ struct node_pages {
 	uint64_t giga_free, giga_total;
 	uint64_t reserved_pages;
 	uint64_t refills, drains, lock_takings;
-	uint32_t reclaim_pause;	   /* dry requests to let pass before caches are searched again */
-	uint32_t nonempty[RANGES]; /* bit per order: its list has a block */
+	uint32_t nonempty[RANGES];    /* bit per order: its list has a block */
 	uint64_t range_pages[RANGES]; /* of free_pages */
 	struct page *free[RANGES][PAGE_ORDERS];
 	uint64_t blocks[RANGES][PAGE_ORDERS];

@@ -5,6 +5,7 @@
  * is dry when neither its buddy allocator nor any CPU's list has what is asked for; only then the
  * next one is tried. Locks: those of percpu_pages.h and buddy.h, one at a time.
  */
+#include "kernel/mm/fail_nth.h"
 #include "kernel/mm/percpu_pages.h"
 #include <fanga/check.h>
 #include <fanga/cpu.h>
@@ -13,14 +14,18 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define RECLAIM_PAUSE 64 /* dry requests between two searches of the CPUs' lists in vain */
-
 struct node_pages *node_pages[NODE_MAX];
 static uint64_t bad_frees;
 
 static bool is_node(unsigned node)
 {
 	return node < NODE_MAX && node_pages[node];
+}
+
+/* A CPU may be known that has no memory for its area; the boot CPU always has one. */
+static bool has_area(unsigned cpu)
+{
+	return cpu == 0 || (cpu < cpu_count() && percpu_offset[cpu]);
 }
 
 /* ---- allocation ---- */
@@ -50,26 +55,18 @@ static struct page *take(unsigned node, unsigned order, unsigned flags)
 }
 
 /*
- * Bring home what the CPUs hold of @node; whether that was anything. When it was nothing the next
- * few requests that have other nodes to go to are spared the search.
+ * Bring home what the CPUs hold of @node; whether that was anything. A look at each CPU's counts: a
+ * dry node is slow anyway, and no frame is to come from afar while there is one here.
  */
-static bool reclaim(unsigned node, bool must)
+static bool reclaim(unsigned node)
 {
-	struct node_pages *np = node_pages[node];
-	uint32_t pause = __atomic_load_n(&np->reclaim_pause, __ATOMIC_RELAXED);
 	unsigned drained = 0;
 
-	if (!np->total_pages)
+	if (!node_pages[node]->total_pages)
 		return false;
-	if (pause && !must) {
-		/* A lost decrement delays the next search by one request. */
-		__atomic_store_n(&np->reclaim_pause, pause - 1, __ATOMIC_RELAXED);
-		return false;
-	}
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
-		if (percpu_offset[cpu])
+		if (has_area(cpu))
 			drained += page_cache_drain(cpu, node);
-	__atomic_store_n(&np->reclaim_pause, drained ? 0 : RECLAIM_PAUSE, __ATOMIC_RELAXED);
 	return drained;
 }
 
@@ -77,7 +74,7 @@ static struct page *take_or_reclaim(unsigned node, unsigned order, unsigned flag
 {
 	struct page *page = take(node, order, flags);
 
-	if (!page && reclaim(node, flags & PAGE_STRICT))
+	if (!page && reclaim(node))
 		page = take(node, order, flags);
 	return page;
 }
@@ -110,26 +107,41 @@ static enum numa_why why_of(const struct page *page, unsigned node, unsigned wan
 	return NUMA_WHY_POLICY;
 }
 
+/* @page, PAGE_CACHED, is the caller's, who named @node and meant @wanted. */
+static struct page *give_out(struct page *page, unsigned node, unsigned wanted, unsigned order,
+			     unsigned flags)
+{
+	enum numa_why why = why_of(page, node, wanted, flags);
+
+	page_set_word(page, page_word(PAGE_ALLOCATED, order, page->node, why));
+	numa_stat_count_any(wanted, page->node, why, 1ul << order);
+	if (flags & PAGE_ZERO)
+		memset(page_virt(page), 0, PAGE_BYTES << order);
+	return page;
+}
+
 struct page *page_alloc_slow(unsigned node, unsigned order, unsigned flags)
 {
 	/* Stale once the caller migrates, which makes the choice no worse than a moment ago. */
 	unsigned wanted = node == NODE_ANY ? numa_node_for_cpu(current_cpu_id()) : node;
 	struct page *page;
-	enum numa_why why;
 
 	if (order > PAGE_ORDER_MAX || !is_node(wanted))
 		return NULL;
 	page = take_nearest(wanted, order, flags & ~PAGE_ATOMIC);
 	if (!page && flags & PAGE_ATOMIC)
 		page = take_nearest(wanted, order, flags);
-	if (!page)
+	return page ? give_out(page, node, wanted, order, flags) : NULL;
+}
+
+struct page *page_alloc_instead(unsigned wanted, unsigned node, unsigned order, unsigned flags)
+{
+	struct page *page;
+
+	if (order > PAGE_ORDER_MAX || !is_node(wanted) || !is_node(node) || fail_nth_hit())
 		return NULL;
-	why = why_of(page, node, wanted, flags);
-	page_set_word(page, page_word(PAGE_ALLOCATED, order, page->node, why));
-	numa_stat_count_any(wanted, page->node, why, 1ul << order);
-	if (flags & PAGE_ZERO)
-		memset(page_virt(page), 0, PAGE_BYTES << order);
-	return page;
+	page = take_or_reclaim(node, order, flags | PAGE_STRICT);
+	return page ? give_out(page, wanted, wanted, order, flags) : NULL;
 }
 
 /* ---- freeing ---- */
@@ -311,7 +323,7 @@ static uint64_t cached_pages(unsigned node)
 	uint64_t pages = 0;
 
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
-		if (percpu_offset[cpu])
+		if (has_area(cpu))
 			pages += page_cache_count(cpu, node);
 	return pages;
 }
@@ -362,11 +374,11 @@ void page_cached_get(unsigned cpu, unsigned *counts)
 {
 	for (unsigned node = 0; node < NODE_MAX; node++)
 		counts[node] =
-			cpu < cpu_count() && percpu_offset[cpu] ? page_cache_count(cpu, node) : 0;
+			has_area(cpu) ? page_cache_count(cpu, node) : 0;
 }
 
 void page_drain_cpu(unsigned cpu)
 {
-	if (cpu < cpu_count() && percpu_offset[cpu])
+	if (has_area(cpu))
 		(void)page_cache_drain(cpu, NODE_ANY);
 }
