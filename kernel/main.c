@@ -19,6 +19,7 @@
 #include "fanga/page.h"
 #include "fanga/panic.h"
 #include "fanga/results.h"
+#include "fanga/slab.h"
 #include "fanga/smp.h"
 #include "fanga/tlb.h"
 #include "kernel/demo/demo.h"
@@ -143,6 +144,7 @@ __attribute__((no_stack_protector)) void kernel_main(uint32_t protocol, uint64_t
 	summary_log_boot(&boot);
 	firmware_parse_tables(&boot);
 	page_init();
+	slab_init();
 
 	uint64_t stack = kstack_alloc(numa_node_for_cpu(0), KERNEL_STACK_BYTES);
 
