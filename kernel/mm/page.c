@@ -373,8 +373,7 @@ uint64_t page_free_count(unsigned node)
 void page_cached_get(unsigned cpu, unsigned *counts)
 {
 	for (unsigned node = 0; node < NODE_MAX; node++)
-		counts[node] =
-			has_area(cpu) ? page_cache_count(cpu, node) : 0;
+		counts[node] = has_area(cpu) ? page_cache_count(cpu, node) : 0;
 }
 
 void page_drain_cpu(unsigned cpu)

@@ -12,17 +12,11 @@
 #include "kernel/mm/percpu_pages.h"
 #include <fanga/cpu.h>
 #include <fanga/log.h>
+#include <fanga/options.h>
 #include <fanga/panic.h>
 #include "lib/string.h"
 
 #define PIECE_BYTES (BLOCK_FRAMES * sizeof(struct page)) /* descriptors of a block */
-
-static unsigned giga_wanted[NODE_MAX + 1]; /* the last: on any node */
-
-void page_init_want_gigapages(unsigned node, unsigned count)
-{
-	giga_wanted[MIN(node, (unsigned)NODE_MAX)] = count;
-}
 
 /* ---- the array ---- */
 
@@ -201,44 +195,63 @@ bool page_adopt(uint64_t phys)
 
 /* ---- gigapages ---- */
 
+static struct ranges giga_ranges;
+
 static bool reserve_gigapage(unsigned node)
 {
-	struct node_pages *np = node_pages[node];
 	uint64_t phys = early_take(node, GIGAPAGE_BYTES, GIGAPAGE_BYTES);
+
+	return phys && !ranges_add(&giga_ranges, phys, phys + GIGAPAGE_BYTES, node);
+}
+
+/*
+ * As the command line asks, before anything breaks up the memory. On one node after the other as
+ * long as any has room, if it names none.
+ */
+static void reserve_gigapages(void)
+{
+	uint64_t wanted = kernel_options()->gigapages, only = kernel_options()->gigapage_node;
+	bool progress = true;
+
+	while (wanted && progress) {
+		progress = false;
+		for (unsigned node = 0; wanted && node < numa_node_count(); node++) {
+			if ((only != OPTIONS_ANY_NODE && only != node) || !reserve_gigapage(node))
+				continue;
+			progress = true;
+			wanted--;
+		}
+	}
+	if (wanted)
+		log_warn("memory: no room for %lu of the gigapages asked for", wanted);
+}
+
+static void init_gigapage(uint64_t phys, unsigned node)
+{
+	struct node_pages *np = node_pages[node];
 	struct page *page = page_of(phys);
 
-	if (!phys)
-		return false;
-	for (uint64_t i = 0; i < GIGAPAGE_BYTES / PAGE_BYTES; i += BLOCK_FRAMES)
-		page_set_word(page + i, page_word(PAGE_TAIL, 0, node, 0));
+	/* The heads of its blocks would say that boot has them. */
+	for (uint64_t at = 0; at < GIGAPAGE_BYTES; at += BLOCK_BYTES) {
+		if (block_states[(phys + at) / BLOCK_BYTES] == BLOCK_NONE)
+			return;
+		page_set_word(page_of(phys + at), page_word(PAGE_TAIL, 0, node, 0));
+	}
 	page_set_word(page, page_word(PAGE_GIGA, GIGAPAGE_ORDER, node, 0));
 	page->next = np->giga;
 	np->giga = page;
 	np->giga_free++;
 	np->giga_total++;
-	return true;
 }
 
-static void reserve_gigapages(void)
+static void init_gigapages(void)
 {
-	unsigned missing = 0, any = giga_wanted[NODE_MAX];
-	bool progress = true;
+	for (unsigned i = 0; i < giga_ranges.count; i++) {
+		const struct range *range = &giga_ranges.range[i];
 
-	for (unsigned node = 0; node < NODE_MAX; node++)
-		for (unsigned i = 0; i < giga_wanted[node]; i++)
-			missing += node >= numa_node_count() || !reserve_gigapage(node);
-	/* One node after the other, as long as any has room. */
-	while (any && progress) {
-		progress = false;
-		for (unsigned node = 0; any && node < numa_node_count(); node++) {
-			if (!reserve_gigapage(node))
-				continue;
-			progress = true;
-			any--;
-		}
+		for (uint64_t at = range->base; at < range->end; at += GIGAPAGE_BYTES)
+			init_gigapage(at, range->node);
 	}
-	if (missing + any)
-		log_warn("memory: no room for %u of the gigapages asked for", missing + any);
 }
 
 /* ---- nodes and CPUs ---- */
@@ -280,12 +293,13 @@ void page_init(void)
 	const struct numa_range *range;
 	const struct ranges *left;
 
+	reserve_gigapages();
 	alloc_block_states();
 	for (unsigned i = 0; (range = numa_get_range(i)); i++)
 		init_range(range);
 	for (unsigned node = 0; node < numa_node_count(); node++)
 		alloc_node(node);
-	reserve_gigapages();
+	init_gigapages();
 	left = early_hand_over();
 	for (unsigned i = 0; i < left->count; i++)
 		give_range(&left->range[i]);

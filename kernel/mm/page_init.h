@@ -11,6 +11,3 @@
  * NMI.
  */
 bool page_adopt(uint64_t phys);
-
-/* From the command line: reserve @count gigapages, on @node, or NODE_ANY: spread over all. */
-void page_init_want_gigapages(unsigned node, unsigned count);

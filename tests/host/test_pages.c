@@ -1,8 +1,9 @@
 // sources: kernel/mm/buddy.c kernel/mm/percpu_pages.c kernel/mm/page.c kernel/mm/page_init.c
 // sources: kernel/mm/numa_alloc.c kernel/mm/ranges.c kernel/numa/order.c kernel/numa/stats.c
-// sources: kernel/numa/policy.c kernel/numa/topology.c kernel/numa/ranges.c kernel/numa/distance.c
-// sources: kernel/acpi/note.c kernel/acpi/cpus.c kernel/sync/spinlock.c kernel/sync/lockstat.c
-// sources: kernel/preempt/counter.c kernel/preempt/points.c kernel/log/log.c lib/printf.c lib/json.c
+// sources: kernel/numa/policy.c kernel/numa/topology.c kernel/numa/ranges.c
+// sources: kernel/numa/distance.c kernel/acpi/note.c kernel/acpi/cpus.c kernel/sync/spinlock.c
+// sources: kernel/sync/lockstat.c kernel/preempt/counter.c kernel/preempt/points.c
+// sources: kernel/log/log.c lib/printf.c lib/json.c
 // cflags: -include tests/host/page_memory.h
 /*
  * The page allocator on a simulated machine of four nodes and six CPUs, against a model that knows
@@ -17,6 +18,7 @@
 #include <fanga/cpu.h>
 #include <fanga/numa.h>
 #include <fanga/numa_stats.h>
+#include <fanga/options.h>
 #include <fanga/page.h>
 #include <fanga/percpu.h>
 #include <fanga/policy.h>
@@ -53,6 +55,13 @@ unsigned cpu_count(void)
 uint64_t clock_ns(void)
 {
 	return 0;
+}
+
+const struct kernel_options *kernel_options(void)
+{
+	static const struct kernel_options options = {.gigapages = 3, .gigapage_node = 1};
+
+	return &options;
 }
 
 void warn_at(const char *file, int line, const char *format, ...)
@@ -143,14 +152,15 @@ static void *map_region(size_t bytes)
 	return (void *)ALIGN_UP((uint64_t)region, LARGE_PAGE_BYTES);
 }
 
-/* Nodes with edges inside blocks and pages of neighbours; node 2 has none, node 3 is on both sides of
- * 4 GiB. */
+/* Nodes with edges inside blocks and pages of neighbours; node 2 has none, node 3 is on both sides
+ * of 4 GiB. */
 static const struct acpi_range memory[] = {
 	{.base = 0x9000, .end = 24 * MIB + 0x5000, .pxm = 0},
 	{.base = 24 * MIB + 0x5000, .end = 40 * MIB + 0x123000, .pxm = 1},
 	{.base = 50 * MIB, .end = 51 * MIB, .pxm = 0},
 	{.base = 4 * GIB - 13 * MIB, .end = 4 * GIB, .pxm = 3},
 	{.base = 4 * GIB, .end = 4 * GIB + 21 * MIB + 0x1000, .pxm = 3},
+	{.base = 5 * GIB - 20 * MIB, .end = 6 * GIB, .pxm = 1}, /* a gigapage */
 };
 
 static void build_topology(void)
@@ -202,10 +212,13 @@ static int start_machine(void **state)
 		/* Boot has taken something in the middle of each. */
 		uint64_t hole = ALIGN_DOWN((memory[i].base + memory[i].end) / 2, PAGE_BYTES);
 
-		assert_int_equal(ranges_add(&early_free_ranges, memory[i].base, hole,
-					    memory[i].pxm), 0);
+		if (memory[i].end == 6 * GIB)
+			hole = memory[i].base + 4 * PAGE_BYTES;
+		assert_int_equal(
+			ranges_add(&early_free_ranges, memory[i].base, hole, memory[i].pxm), 0);
 		assert_int_equal(ranges_add(&early_free_ranges, hole + 3 * PAGE_BYTES,
-					    memory[i].end, memory[i].pxm), 0);
+					    memory[i].end, memory[i].pxm),
+				 0);
 	}
 	page_init();
 	for (unsigned cpu = 1; cpu < CPUS; cpu++)
@@ -214,7 +227,8 @@ static int start_machine(void **state)
 		struct page_counts counts = counts_of(node);
 
 		assert_int_equal(counts.total_pages, counts.free_pages);
-		assert_int_equal(counts.total_pages + counts.reserved_pages,
+		assert_int_equal(counts.total_pages + counts.reserved_pages +
+					 (counts.giga_total << GIGAPAGE_ORDER),
 				 numa_get_node(node)->memory_bytes / PAGE_BYTES);
 		memcpy(free_blocks_at_start[node], counts.free_blocks, sizeof(counts.free_blocks));
 		total_at_start += counts.total_pages;
@@ -254,7 +268,8 @@ static void model_take(unsigned i, uint64_t phys, unsigned order)
 
 static void model_give(unsigned i, uint64_t phys, unsigned order)
 {
-	for (uint64_t frame = phys / PAGE_BYTES; frame < phys / PAGE_BYTES + (1u << order); frame++) {
+	for (uint64_t frame = phys / PAGE_BYTES; frame < phys / PAGE_BYTES + (1u << order);
+	     frame++) {
 		assert_int_equal(owner_of[frame], i + 1);
 		owner_of[frame] = 0;
 	}
@@ -531,7 +546,8 @@ static void wrong_frees(void **state)
 		assert_null(page_find(nowhere[i]));
 		assert_int_equal(page_free(page_of(nowhere[i]), 1), -EINVAL);
 	}
-	/* Descriptors that never came to life hold anything, an allocated frame of old for example. */
+	/* Descriptors that never came to life hold anything, an allocated frame of old for example.
+	 */
 	page_of(4 * GIB + 8 * MIB + PAGE_BYTES)->state = PAGE_ALLOCATED;
 	page_of(4 * GIB + 8 * MIB + PAGE_BYTES)->order = 0;
 	page_of(4 * GIB + 8 * MIB + PAGE_BYTES)->node = 3;
@@ -562,14 +578,38 @@ static void frames_of_boot(void **state)
 	memcpy(free_blocks_at_start[1], counts_of(1).free_blocks, sizeof(before.free_blocks));
 }
 
+static void gigapages(void **state)
+{
+	struct page *page = gigapage_alloc(2, 0);
+	unsigned seen = bad_frees_seen;
+
+	(void)state;
+	assert_int_equal(counts_of(1).giga_total, 1);
+	assert_non_null(page);
+	assert_int_equal(page_phys(page), 5 * GIB);
+	assert_int_equal(page->node, 1);
+	assert_ptr_equal(page_find(5 * GIB), page);
+	assert_null(page_find(5 * GIB + 512 * MIB));
+	assert_null(gigapage_alloc(NODE_ANY, 0));
+	assert_null(gigapage_alloc(0, PAGE_STRICT));
+	assert_false(page_adopt(5 * GIB + 512 * MIB));
+	assert_int_equal(page_free(page, 0), -EINVAL);
+	assert_int_equal(page_free(page, PAGE_ORDER_MAX), -EINVAL);
+	assert_int_equal(gigapage_free(page + BLOCK_FRAMES), -EINVAL);
+	assert_int_equal(gigapage_free(page_of(4 * GIB)), -EINVAL);
+	assert_int_equal(gigapage_free(page), 0);
+	assert_int_equal(gigapage_free(page), -EINVAL);
+	assert_int_equal(counts_of(1).giga_free, 1);
+	assert_int_equal(bad_frees_seen - seen, 5);
+	check_all_home();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wrong_frees),
-		cmocka_unit_test(frames_of_boot),
-		cmocka_unit_test(exhausted_nodes),
-		cmocka_unit_test(hints_on_full_nodes),
-		cmocka_unit_test(random_operations),
+		cmocka_unit_test(wrong_frees),	       cmocka_unit_test(frames_of_boot),
+		cmocka_unit_test(gigapages),	       cmocka_unit_test(exhausted_nodes),
+		cmocka_unit_test(hints_on_full_nodes), cmocka_unit_test(random_operations),
 	};
 
 	return cmocka_run_group_tests(tests, start_machine, NULL);

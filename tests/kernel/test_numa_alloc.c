@@ -12,6 +12,7 @@
 
 #define MIB (1ul << 20)
 
+static const size_t sizes[] = {1, 4096, 4097, 100000, 2 * MIB, 4 * MIB, 5 * MIB + 123};
 static uint64_t free_at_start[NODE_MAX];
 
 static void note_free(void)
@@ -31,7 +32,8 @@ static int node_of(const void *address)
 	uint64_t phys;
 	unsigned flags;
 
-	return kmap_lookup((uint64_t)address, &phys, &flags) ? -ENOENT : numa_node_for_address(phys);
+	return kmap_lookup((uint64_t)address, &phys, &flags) ? -ENOENT
+							     : numa_node_for_address(phys);
 }
 
 /* Whether all of [@address, +@bytes) is zero and on @node; then it is not zero any more. */
@@ -53,21 +55,8 @@ static bool has_room(unsigned node, size_t bytes)
 	       counts.free_blocks[PAGE_ORDER_MAX] * 4 * MIB >= bytes + 4 * MIB;
 }
 
-/* The first large allocations at one time make page tables, which stay. */
-static void make_page_tables(void)
-{
-	void *large[2];
-
-	for (unsigned i = 0; i < ARRAY_SIZE(large); i++)
-		KT_EQ(numa_alloc(6 * MIB, NUMA_LOCAL, &large[i]), 0);
-	for (unsigned i = 0; i < ARRAY_SIZE(large); i++)
-		KT_EQ(numa_free(large[i], 6 * MIB), 0);
-}
-
 KTEST(numa_alloc, each_hint_and_size_on_each_node)
 {
-	static const size_t sizes[] = {1, 4096, 4097, 100000, 2 * MIB, 4 * MIB, 5 * MIB + 123};
-
 	for (unsigned node = 0; node < numa_node_count(); node++) {
 		for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
 			const struct numa_hint hints[] = {NUMA_STRICT(node), NUMA_PREFER(node)};
@@ -84,23 +73,32 @@ KTEST(numa_alloc, each_hint_and_size_on_each_node)
 			}
 		}
 	}
-	make_page_tables();
-	note_free();
-	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned home = numa_memory_node(numa_node_for_cpu(current_cpu_id()));
-		void *local, *any;
+}
 
-		if (!has_room(home, 2 * sizes[i]))
-			continue;
-		/* As the first example of the interface has it: with preemption off. */
-		preempt_disable();
-		KT_EQ(numa_alloc(sizes[i], NUMA_LOCAL, &local), 0);
-		KT_EQ(numa_alloc(sizes[i], NUMA_ANY, &any), 0);
-		preempt_enable();
-		KT_CHECK(is_fresh(local, sizes[i], home) && is_fresh(any, sizes[i], home));
-		KT_EQ(numa_free(any, sizes[i]), 0);
-		KT_EQ(numa_free(local, sizes[i]), 0);
-	}
+/* As the first example of the interface has it: with preemption off. */
+static void check_near(size_t bytes)
+{
+	unsigned home = numa_memory_node(numa_node_for_cpu(current_cpu_id()));
+	void *local, *any;
+
+	if (!has_room(home, 2 * bytes))
+		return;
+	preempt_disable();
+	KT_EQ(numa_alloc(bytes, NUMA_LOCAL, &local), 0);
+	KT_EQ(numa_alloc(bytes, NUMA_ANY, &any), 0);
+	preempt_enable();
+	KT_CHECK(is_fresh(local, bytes, home) && is_fresh(any, bytes, home));
+	KT_EQ(numa_free(any, bytes), 0);
+	KT_EQ(numa_free(local, bytes), 0);
+}
+
+KTEST(numa_alloc, local_and_any_are_near)
+{
+	/* The first time page tables are made, which stay. */
+	check_near(5 * MIB + 123);
+	note_free();
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
+		check_near(sizes[i]);
 	check_free();
 }
 
@@ -109,7 +107,6 @@ KTEST(numa_alloc, wrong_requests_change_nothing)
 	unsigned none = numa_node_count();
 	void *address = &none;
 
-	make_page_tables();
 	note_free();
 	KT_EQ(numa_alloc(0, NUMA_ANY, &address), -EINVAL);
 	KT_EQ(numa_alloc(0, NUMA_STRICT(0), &address), -EINVAL);
