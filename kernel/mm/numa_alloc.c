@@ -14,6 +14,7 @@
 #include <fanga/spinlock.h>
 #include "kernel/mm/buddy.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 #define BLOCK_BYTES_MAX (PAGE_BYTES << PAGE_ORDER_MAX)
 #define RANGES_MAX	512 /* large allocations at one time, and address ranges kept */
@@ -50,9 +51,8 @@ static struct page *alloc_by_policy(unsigned order)
 	PREEMPT_GUARD();
 	policy = numa_policy_current();
 	if (policy->kind == NUMA_POLICY_DEFAULT)
-		return page_alloc(NODE_ANY, order, PAGE_ZERO);
-	flags = PAGE_ZERO |
-		(numa_policy_is_interleave(policy) ? PAGE_BY_INTERLEAVE : PAGE_BY_POLICY);
+		return page_alloc(NODE_ANY, order, 0);
+	flags = numa_policy_is_interleave(policy) ? PAGE_BY_INTERLEAVE : PAGE_BY_POLICY;
 	while ((node = numa_policy_next_node(policy, &iter)) >= 0) {
 		struct page *page;
 
@@ -67,7 +67,6 @@ static struct page *alloc_by_policy(unsigned order)
 
 static struct page *alloc_block(unsigned order, struct numa_hint hint, unsigned flags)
 {
-	flags |= PAGE_ZERO;
 	switch (hint.kind) {
 	case NUMA_HINT_LOCAL:
 		return page_alloc(NODE_ANY, order, flags);
@@ -146,6 +145,7 @@ static struct page *alloc_largest(size_t bytes, struct numa_hint hint)
 			if (!block)
 				continue;
 			block->owner[0] = order;
+			memset(page_virt(block), 0, PAGE_BYTES << order);
 			return block;
 		}
 		if (!flags)
@@ -234,6 +234,7 @@ int numa_alloc(size_t bytes, struct numa_hint hint, void **address)
 	page = alloc_block(page_order_for(bytes), hint, 0);
 	if (!page)
 		return -ENOMEM;
+	memset(page_virt(page), 0, PAGE_BYTES << page->order);
 	page->owner[0] = bytes;
 	page_set_state(page, PAGE_MEMORY);
 	*address = page_virt(page);

@@ -15,8 +15,9 @@ DEFINE_PER_CPU(struct page_cache, page_cache) = {.home = NODE_NONE};
 
 #define NUMA_EVENTS_FLAT (*(uint64_t(*)[NUMA_EVENTS * NODE_MAX]) & numa_events)
 
-#define BUSY_BIT 2u /* not the lowest, which compilers take for a bool and miss that instruction \
-		     */
+#define BUSY_BIT                                                                        \
+	2u /* not the lowest, which compilers take for a bool and miss that instruction \
+	    */
 
 static inline bool try_lock(struct page_cache *cache)
 {
@@ -128,24 +129,22 @@ slow:
 	return page_alloc_slow(node, order, flags);
 }
 
-/* Take the top of the stacks of frames of the own node. */
-static struct page *pop_home(struct page_cache *cache)
+/* Take the top of the stacks of frames of the own node, maybe nothing. False: the cache is busy. */
+static bool pop_home(struct page_cache *cache, struct page **page)
 {
-	struct page *page;
-
 	if (!try_lock(cache))
-		return NULL;
+		return false;
 	if (!cache->hot && cache->cold.first) {
 		cache->hot = detach(&cache->cold).first;
 		cache->room = 0;
 	}
-	page = cache->hot;
-	if (page) {
-		cache->hot = page->next;
+	*page = cache->hot;
+	if (*page) {
+		cache->hot = (*page)->next;
 		cache->room++;
 	}
 	unlock(cache);
-	return page;
+	return true;
 }
 
 /* Send home what was away at the last refill already. */
@@ -224,7 +223,8 @@ struct page *page_cache_take(unsigned node, unsigned flags)
 	cache = raw_cpu_ptr(page_cache);
 	if (node != cache->home)
 		return pop_away(cache, node);
-	page = pop_home(cache);
+	if (!pop_home(cache, &page))
+		return NULL;
 	return page ? page : refill(cache, flags);
 }
 
