@@ -158,10 +158,19 @@ static void drain(struct page *chain)
 	}
 }
 
+static unsigned next_with_memory(unsigned node)
+{
+	const uint8_t *next = numa_fallback_order(node) + 1;
+
+	while (!numa_get_node(*next)->memory_bytes)
+		next++;
+	return *next;
+}
+
 /* One node full: who may go elsewhere does, by distance, and the counters tell. */
 static void check_full(unsigned full)
 {
-	unsigned next = numa_fallback_order(full)[1], node;
+	unsigned next = next_with_memory(full), node;
 	struct numa_stat before[2] = {numa_stat_get(full), numa_stat_get(next)}, after;
 	struct nodemask one = NODEMASK_NONE, nodes = memory_nodes();
 	struct numa_placement placement;
