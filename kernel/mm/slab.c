@@ -15,8 +15,12 @@
 
 DEFINE_PER_CPU(struct slab_cpu, slab_cpus[SLAB_CACHES]);
 
-/* Index of the cache for each size in units of 16 bytes, rounded up; 0 for size 0. */
-static uint8_t class_of_units[SLAB_OBJECT_MAX / SLAB_ALIGN + 1];
+/*
+ * Index of the cache for each size in units of 16 bytes, rounded up; 0 for size 0. Constant after
+ * boot, on lines of its own: every kmalloc() reads it.
+ */
+static uint8_t class_of_units[ALIGN_UP(SLAB_OBJECT_MAX / SLAB_ALIGN + 1,
+				       CACHELINE_BYTES)] __cacheline_aligned;
 
 void slab_set_class(unsigned units, unsigned index)
 {

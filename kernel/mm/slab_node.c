@@ -8,7 +8,7 @@
 #include "kernel/mm/slab.h"
 #include "lib/errno.h"
 
-struct slab_lists *slab_lists[NODE_MAX];
+struct slab_lists *slab_lists[NODE_MAX] __cacheline_aligned;
 
 static struct page *page_of_slab(struct slab *slab)
 {

@@ -25,7 +25,7 @@
 #endif
 
 #define MACHINE_NODES	3u
-#define MACHINE_CPUS	7u /* cpu_count(), which the test defines */
+#define MACHINE_CPUS	7u    /* cpu_count(), which the test defines */
 #define NODE_FRAMES	2048u /* 8 MiB each, one node behind the other */
 #define MACHINE_FRAMES	(MACHINE_NODES * NODE_FRAMES)
 #define MEMORYLESS_NODE 1u

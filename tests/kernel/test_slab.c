@@ -14,6 +14,7 @@
 #include "lib/prng.h"
 #include "lib/string.h"
 #include "tests/kernel/ktest.h"
+#include "tests/kernel/smp_test.h"
 
 static uint64_t free_at_start, objects_at_start;
 
@@ -284,6 +285,27 @@ KTEST(slab, one_allocates_and_all_free)
 		next_free = 0;
 		KT_EQ(smp_run_on(cpu_online_mask(), free_next, NULL), cpu_online_count());
 	}
+	check_end();
+}
+
+KTEST(slab, an_offline_cpu_keeps_nothing)
+{
+	unsigned last = last_cpu();
+	struct cpumask only = {0};
+	uint64_t pages;
+
+	if (!last)
+		KT_SKIP("one CPU only");
+	note_start();
+	cpumask_set(&only, last);
+	KT_EQ(smp_run_on(&only, alloc_near, NULL), 1);
+	pages = slab_stats_get(NULL, NODE_ANY).pages;
+	KT_EQ(cpu_take_offline(last), 0);
+	/* All that it held was free: at most the node's spares are left. */
+	KT_CHECK(slab_stats_get(NULL, NODE_ANY).pages <= pages);
+	check_end();
+	KT_EQ(cpu_bring_online(last), 0);
+	KT_EQ(smp_run_on(&only, alloc_near, NULL), 1);
 	check_end();
 }
 
