@@ -66,6 +66,7 @@ static uint64_t word_read(const struct slab *slab)
 	return __atomic_load_n(&slab->word, __ATOMIC_ACQUIRE);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the builtin stores what it found there */
 static bool word_change(struct slab *slab, uint64_t *old, uint64_t new)
 {
 	return __atomic_compare_exchange_n(&slab->word, old, new, false, __ATOMIC_ACQ_REL,
