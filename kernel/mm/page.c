@@ -37,7 +37,7 @@ static struct page *take_from_node(unsigned node, unsigned order, unsigned flags
 	unsigned long irq;
 
 	/* Most nodes without memory are asked often, for their CPUs want it near. */
-	if (!np->total_pages)
+	if (!__atomic_load_n(&np->total_pages, __ATOMIC_RELAXED))
 		return NULL;
 	irq = node_lock(np);
 	page = buddy_alloc_locked(np, order, flags);
@@ -62,7 +62,7 @@ static bool reclaim(unsigned node)
 {
 	unsigned drained = 0;
 
-	if (!node_pages[node]->total_pages)
+	if (!__atomic_load_n(&node_pages[node]->total_pages, __ATOMIC_RELAXED))
 		return false;
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
 		if (has_area(cpu))
@@ -359,14 +359,19 @@ int page_counts_get(unsigned node, struct page_counts *counts)
 	return 0;
 }
 
+static uint64_t buddy_pages(struct node_pages *np)
+{
+	SPIN_IRQ_GUARD(&np->lock);
+	return np->free_pages;
+}
+
 uint64_t page_free_count(unsigned node)
 {
 	uint64_t pages = 0;
 
 	for (unsigned i = 0; i < numa_node_count(); i++)
 		if (node_pages[i] && (node == NODE_ANY || node == i))
-			pages += __atomic_load_n(&node_pages[i]->free_pages, __ATOMIC_RELAXED) +
-				 cached_pages(i);
+			pages += buddy_pages(node_pages[i]) + cached_pages(i);
 	return pages;
 }
 

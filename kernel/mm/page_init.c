@@ -135,7 +135,9 @@ static void give_frames_locked(struct node_pages *np, uint64_t base, uint64_t en
 
 	if (block_states[block] == BLOCK_NONE)
 		return;
-	np->total_pages += (end - base) >> PAGE_SHIFT;
+	/* Read without the lock, see take_from_node(). */
+	__atomic_store_n(&np->total_pages, np->total_pages + ((end - base) >> PAGE_SHIFT),
+			 __ATOMIC_RELAXED);
 	if (end - base == BLOCK_BYTES) {
 		buddy_free_locked(np, page_of(base), PAGE_ORDER_LARGE);
 		return;

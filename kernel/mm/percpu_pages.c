@@ -13,6 +13,8 @@
 
 DEFINE_PER_CPU(struct page_cache, page_cache) = {.home = NODE_NONE};
 
+#define COUNT_TRIES 100 /* of a report, which an interrupt handler may ask for */
+
 #define NUMA_EVENTS_FLAT (*(uint64_t(*)[NUMA_EVENTS * NODE_MAX]) & numa_events)
 
 #define BUSY_BIT                                                                        \
@@ -35,6 +37,15 @@ static void lock_waiting(struct page_cache *cache)
 static inline void unlock(struct page_cache *cache)
 {
 	__atomic_store_n(&cache->busy, 0, __ATOMIC_RELEASE);
+}
+
+/*
+ * What opening and closing changes may be read without the lock, as a hint that the lock confirms:
+ * a closed cache has no frames and no room.
+ */
+static inline unsigned home_of(const struct page_cache *cache)
+{
+	return __atomic_load_n(&cache->home, __ATOMIC_RELAXED);
 }
 
 static void push(struct page_chain *chain, struct page *page)
@@ -108,7 +119,7 @@ struct page *page_alloc(unsigned node, unsigned order, unsigned flags)
 		return page_alloc_slow(node, order, flags);
 	preempt_disable();
 	cache = raw_cpu_ptr(page_cache);
-	if (unlikely(node != NODE_ANY && node != cache->home))
+	if (unlikely(node != NODE_ANY && node != home_of(cache)))
 		goto slow;
 	if (unlikely(!try_lock(cache)))
 		goto slow;
@@ -152,7 +163,7 @@ static void flush_old(struct page_cache *cache)
 {
 	uint64_t old;
 
-	if (!cache->away_nodes || !try_lock(cache))
+	if (!try_lock(cache))
 		return;
 	old = cache->away_nodes & cache->away_old;
 	cache->away_old = cache->away_nodes & ~old;
@@ -169,9 +180,9 @@ static void flush_old(struct page_cache *cache)
 }
 
 /* The stacks are empty: a batch from the node, one frame for the caller, the others for later. */
-static struct page *refill(struct page_cache *cache, unsigned flags)
+static struct page *refill(struct page_cache *cache, unsigned home, unsigned flags)
 {
-	struct node_pages *np = node_pages[cache->home];
+	struct node_pages *np = node_pages[home];
 	unsigned long irq = node_lock(np);
 	struct page_chain chain;
 	struct page *page;
@@ -185,7 +196,7 @@ static struct page *refill(struct page_cache *cache, unsigned flags)
 	chain.count--;
 	if (chain.count && try_lock(cache)) {
 		/* An interrupt may have filled it, the CPU may have been told to go meanwhile. */
-		if (!cache->hot && cache->home == page->node) {
+		if (!cache->hot && cache->home == home) {
 			cache->room = PAGE_BATCH - chain.count;
 			cache->hot = detach(&chain).first;
 		}
@@ -201,7 +212,7 @@ static struct page *pop_away(struct page_cache *cache, unsigned node)
 	struct page_chain *away = &cache->away[node];
 	struct page *page;
 
-	if (!(cache->away_nodes & BIT(node)) || !try_lock(cache))
+	if (!try_lock(cache))
 		return NULL;
 	page = away->first;
 	if (page) {
@@ -218,14 +229,18 @@ struct page *page_cache_take(unsigned node, unsigned flags)
 {
 	struct page_cache *cache;
 	struct page *page;
+	unsigned home;
 
 	PREEMPT_GUARD();
 	cache = raw_cpu_ptr(page_cache);
-	if (node != cache->home)
+	home = home_of(cache);
+	if (home == NODE_NONE)
+		return NULL;
+	if (node != home)
 		return pop_away(cache, node);
 	if (!pop_home(cache, &page))
 		return NULL;
-	return page ? page : refill(cache, flags);
+	return page ? page : refill(cache, home, flags);
 }
 
 /* ---- freeing ---- */
@@ -238,7 +253,8 @@ int page_free(struct page *page, unsigned order)
 		return page_free_slow(page, order);
 	preempt_disable();
 	cache = raw_cpu_ptr(page_cache);
-	if (unlikely(!page_change_word(page, cache->allocated, cache->cached))) {
+	if (unlikely(!page_change_word(page, __atomic_load_n(&cache->allocated, __ATOMIC_RELAXED),
+				       __atomic_load_n(&cache->cached, __ATOMIC_RELAXED)))) {
 		preempt_enable_no_resched(); /* as in page_alloc() */
 		return page_free_slow(page, 0);
 	}
@@ -309,10 +325,11 @@ void page_cache_open(unsigned cpu, unsigned home)
 
 	PREEMPT_GUARD();
 	lock_waiting(cache);
-	cache->cached = page_word(PAGE_CACHED, 0, home, 0);
-	cache->allocated = page_word(PAGE_ALLOCATED, 0, home, NUMA_WHY_LOCAL);
+	__atomic_store_n(&cache->cached, page_word(PAGE_CACHED, 0, home, 0), __ATOMIC_RELAXED);
+	__atomic_store_n(&cache->allocated, page_word(PAGE_ALLOCATED, 0, home, NUMA_WHY_LOCAL),
+			 __ATOMIC_RELAXED);
+	__atomic_store_n(&cache->home, home, __ATOMIC_RELAXED);
 	cache->hit_event = event * NODE_MAX + home;
-	cache->home = home;
 	cache->room = PAGE_BATCH;
 	unlock(cache);
 }
@@ -324,7 +341,7 @@ void page_cache_close(unsigned cpu)
 
 	PREEMPT_GUARD();
 	lock_waiting(cache);
-	cache->home = NODE_NONE;
+	__atomic_store_n(&cache->home, NODE_NONE, __ATOMIC_RELAXED);
 	hot = detach_hot(cache);
 	cold = detach(&cache->cold);
 	cache->room = 0;
@@ -341,25 +358,6 @@ void page_cache_close(unsigned cpu)
 	}
 }
 
-static unsigned drain_home(struct page_cache *cache)
-{
-	struct page_chain hot, cold;
-
-	/* A closed cache has no room either, but nothing to find. */
-	if (!try_lock(cache))
-		return 0;
-	if (cache->home == NODE_NONE) {
-		unlock(cache);
-		return 0;
-	}
-	hot = detach_hot(cache);
-	cold = detach(&cache->cold);
-	unlock(cache);
-	free_chain(hot);
-	free_chain(cold);
-	return hot.count + cold.count;
-}
-
 static unsigned drain_away(struct page_cache *cache, unsigned node)
 {
 	struct page_chain chain;
@@ -372,33 +370,35 @@ static unsigned drain_away(struct page_cache *cache, unsigned node)
 	return chain.count;
 }
 
-/* A look without the lock: who frees meanwhile is as one who frees afterwards. */
-static uint64_t away_nodes(const struct page_cache *cache, unsigned node)
+static bool is_home_of(const struct page_cache *cache, unsigned node)
 {
-	uint64_t nodes = __atomic_load_n(&cache->away_nodes, __ATOMIC_RELAXED);
-
-	return node == NODE_ANY ? nodes : nodes & BIT(node);
+	return cache->home != NODE_NONE && (node == NODE_ANY || node == cache->home);
 }
 
-static unsigned home_count(const struct page_cache *cache, unsigned node)
+static uint64_t away_mask(const struct page_cache *cache, unsigned node)
 {
-	uint32_t home = __atomic_load_n(&cache->home, __ATOMIC_RELAXED);
-
-	if (home == NODE_NONE || (node != NODE_ANY && node != home))
-		return 0;
-	return PAGE_BATCH - __atomic_load_n(&cache->room, __ATOMIC_RELAXED) +
-	       __atomic_load_n(&cache->cold.count, __ATOMIC_RELAXED);
+	return node == NODE_ANY ? cache->away_nodes : cache->away_nodes & BIT(node);
 }
 
 unsigned page_cache_drain(unsigned cpu, unsigned node)
 {
 	struct page_cache *cache = per_cpu_ptr(page_cache, cpu);
-	uint64_t away = away_nodes(cache, node);
-	unsigned drained = 0;
+	struct page_chain hot = {0}, cold = {0};
+	unsigned drained;
+	uint64_t away;
 
 	PREEMPT_GUARD();
-	if (home_count(cache, node))
-		drained = drain_home(cache);
+	if (!try_lock(cache))
+		return 0;
+	if (is_home_of(cache, node)) {
+		hot = detach_hot(cache);
+		cold = detach(&cache->cold);
+	}
+	away = away_mask(cache, node);
+	unlock(cache);
+	free_chain(hot);
+	free_chain(cold);
+	drained = hot.count + cold.count;
 	for (; away; away &= away - 1)
 		drained += drain_away(cache, (unsigned)__builtin_ctzl(away));
 	return drained;
@@ -406,12 +406,19 @@ unsigned page_cache_drain(unsigned cpu, unsigned node)
 
 unsigned page_cache_count(unsigned cpu, unsigned node)
 {
-	const struct page_cache *cache = per_cpu_ptr(page_cache, cpu);
-	uint64_t away = away_nodes(cache, node);
-	unsigned count = home_count(cache, node);
+	struct page_cache *cache = per_cpu_ptr(page_cache, cpu);
+	unsigned count = 0, tries = COUNT_TRIES;
 
-	for (; away; away &= away - 1)
-		count +=
-			__atomic_load_n(&cache->away[__builtin_ctzl(away)].count, __ATOMIC_RELAXED);
+	PREEMPT_GUARD();
+	while (!try_lock(cache)) {
+		if (!tries--)
+			return 0;
+		cpu_relax();
+	}
+	if (is_home_of(cache, node))
+		count = PAGE_BATCH - cache->room + cache->cold.count;
+	for (uint64_t away = away_mask(cache, node); away; away &= away - 1)
+		count += cache->away[__builtin_ctzl(away)].count;
+	unlock(cache);
 	return count;
 }
