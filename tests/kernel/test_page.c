@@ -3,6 +3,7 @@
  * frees. Whatever a test takes it gives back; each ends by comparing the nodes' free frames with
  * those at its start.
  */
+#include <fanga/call.h>
 #include <fanga/check.h>
 #include <fanga/clock.h>
 #include <fanga/numa_stats.h>
@@ -252,6 +253,86 @@ static void use_cache(void *unused)
 {
 	(void)unused;
 	(void)time_pairs(false);
+}
+
+KTEST(page, a_busy_list_is_not_waited_for)
+{
+	struct page_counts before, between, after;
+	struct page_cache *cache;
+	struct page *page, *block;
+	int error;
+
+	page = page_alloc(NODE_ANY, 0, 0);
+	KT_CHECK(page);
+	KT_EQ(page_free(page, 0), 0);
+	note_free();
+	irq_disable();
+	cache = raw_cpu_ptr(page_cache);
+	/* As an interrupt handler finds it that came in the middle of an allocation. */
+	before = counts_of(home_node());
+	__atomic_store_n(&cache->busy, ~0u, __ATOMIC_RELAXED);
+	page = page_alloc(NODE_ANY, 0, 0);
+	block = page_alloc(NODE_ANY, 2, 0);
+	between = counts_of(home_node());
+	error = page_free(block, 2) | page_free(page, 0);
+	__atomic_store_n(&cache->busy, 0, __ATOMIC_RELAXED);
+	after = counts_of(home_node());
+	irq_enable();
+	KT_CHECK(page && block);
+	KT_EQ(error, 0);
+	KT_EQ(page->node, home_node());
+	KT_EQ(between.free_pages, before.free_pages - 5);
+	KT_EQ(after.free_pages, before.free_pages);
+	KT_EQ(after.cached_pages, before.cached_pages);
+	check_free();
+}
+
+static bool calls_done;
+static uint64_t served_inside, refused;
+
+/* In the interrupt of a cross call, which may have come in the middle of page_alloc(). */
+static void allocate_in_interrupt(void *unused)
+{
+	struct page *page = page_alloc(NODE_ANY, 0, 0);
+
+	(void)unused;
+	if (!page || page_free(page, 0))
+		__atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
+	if (raw_cpu_ptr(page_cache)->busy)
+		__atomic_add_fetch(&served_inside, 1, __ATOMIC_RELAXED);
+}
+
+static void be_interrupted(void *unused)
+{
+	struct page *page;
+
+	(void)unused;
+	if (current_cpu_id() == 0) {
+		for (unsigned i = 0; i < 300; i++)
+			if (call_on_mask(cpu_online_mask(), allocate_in_interrupt, NULL, true))
+				__atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&calls_done, true, __ATOMIC_RELEASE);
+	}
+	while (!__atomic_load_n(&calls_done, __ATOMIC_ACQUIRE)) {
+		page = page_alloc(NODE_ANY, 0, 0);
+		if (!page || page_free(page, 0))
+			__atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
+		/* No pause: it would be where turns end and interrupts come. */
+	}
+}
+
+KTEST(page, interrupts_allocate_too)
+{
+	if (cpu_online_count() < 2 || cpu_online_count() > 16)
+		KT_SKIP("for 2 to 16 CPUs");
+	note_free();
+	calls_done = false;
+	served_inside = refused = 0;
+	smp_run_on(cpu_online_mask(), be_interrupted, NULL);
+	KT_EQ(refused, 0);
+	ktest_note("%lu of the interrupts came while the list was busy", served_inside);
+	KT_CHECK(served_inside || !clock_is_virtual());
+	check_free();
 }
 
 KTEST(page, a_cpu_that_goes_offline_leaves_nothing)
