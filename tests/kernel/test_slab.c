@@ -2,6 +2,7 @@
  * The object allocator: sizes, caches, nodes, frees from other CPUs, the debug build's reports.
  * Whatever a test takes it gives back; each ends with as many objects and free frames as it began.
  */
+#include <fanga/call.h>
 #include <fanga/check.h>
 #include <fanga/clock.h>
 #include <fanga/page.h>
@@ -215,6 +216,26 @@ static bool has_pattern(const uint64_t *object)
 	return true;
 }
 
+/* Put a new object into a slot, check and free the one that was there. */
+static void exchange_one(struct prng *prng)
+{
+	uint64_t words = 2 + prng_below(prng, prng_below(prng, 8) ? 20 : 200);
+	unsigned node = (unsigned)prng_below(prng, numa_node_count());
+	uint64_t *object =
+		prng_below(prng, 16) ? kmalloc(words * 8) : kmalloc_node(words * 8, node);
+	unsigned slot = (unsigned)prng_below(prng, SLOTS);
+
+	if (object) {
+		object[0] = prng_u64(prng) << 8 | words;
+		for (uint64_t w = 1; w < words; w++)
+			object[w] = object[0] + w;
+	}
+	object = __atomic_exchange_n(&slots[slot], object, __ATOMIC_ACQ_REL);
+	if (object && !has_pattern(object))
+		__atomic_fetch_add(&broken, 1, __ATOMIC_RELAXED);
+	kfree(object);
+}
+
 static void exchange(void *unused)
 {
 	struct prng prng;
@@ -222,25 +243,18 @@ static void exchange(void *unused)
 	(void)unused;
 	prng_seed(&prng, current_cpu_id() + 1);
 	for (unsigned i = 0; i < operations; i++) {
-		uint64_t words = 2 + prng_below(&prng, prng_below(&prng, 8) ? 20 : 200);
-		uint64_t *object =
-			prng_below(&prng, 16)
-				? kmalloc(words * 8)
-				: kmalloc_node(words * 8,
-					       (unsigned)prng_below(&prng, numa_node_count()));
-		unsigned slot = (unsigned)prng_below(&prng, SLOTS);
-
-		if (object) {
-			object[0] = prng_u64(&prng) << 8 | words;
-			for (uint64_t w = 1; w < words; w++)
-				object[w] = object[0] + w;
-		}
-		object = __atomic_exchange_n(&slots[slot], object, __ATOMIC_ACQ_REL);
-		if (object && !has_pattern(object))
-			__atomic_fetch_add(&broken, 1, __ATOMIC_RELAXED);
-		kfree(object);
+		exchange_one(&prng);
 		if (i % 64 == 0)
 			cpu_relax();
+	}
+}
+
+static void empty_slots(void)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		KT_CHECK(!slots[i] || has_pattern(slots[i]));
+		kfree(slots[i]);
+		slots[i] = NULL;
 	}
 }
 
@@ -253,13 +267,57 @@ KTEST(slab, objects_change_hands_between_all_cpus)
 	operations = 24000 / cpu_online_count();
 	KT_EQ(smp_run_on(cpu_online_mask(), exchange, NULL), cpu_online_count());
 	KT_EQ(broken, 0);
-	for (unsigned i = 0; i < SLOTS; i++) {
-		KT_CHECK(!slots[i] || has_pattern(slots[i]));
-		kfree(slots[i]);
-		slots[i] = NULL;
-	}
+	empty_slots();
 	ktest_note("%u exchanges on %u CPUs in %lu us", operations * cpu_online_count(),
 		   cpu_online_count(), (clock_ns() - start_ns) / 1000);
+	check_end();
+}
+
+static DEFINE_PER_CPU(struct prng, interrupt_prng);
+static bool calls_done; /* atomic */
+static uint64_t served; /* atomic */
+
+static void exchange_in_interrupt(void *unused)
+{
+	(void)unused;
+	exchange_one(raw_cpu_ptr(interrupt_prng));
+	__atomic_add_fetch(&served, 1, __ATOMIC_RELAXED);
+}
+
+static void be_interrupted(void *unused)
+{
+	struct prng prng;
+
+	(void)unused;
+	prng_seed(&prng, current_cpu_id() + 1000);
+	if (current_cpu_id() == 0) {
+		for (unsigned i = 0; i < 300; i++)
+			if (call_on_mask(cpu_online_mask(), exchange_in_interrupt, NULL, true))
+				__atomic_fetch_add(&broken, 1, __ATOMIC_RELAXED);
+		/* Release: pairs with the acquire below, the calls are over. */
+		__atomic_store_n(&calls_done, true, __ATOMIC_RELEASE);
+	}
+	/* No pause: it would be where turns end and interrupts come. */
+	while (!__atomic_load_n(&calls_done, __ATOMIC_ACQUIRE))
+		exchange_one(&prng);
+}
+
+KTEST(slab, interrupts_allocate_and_free_too)
+{
+	unsigned cpu;
+
+	if (cpu_online_count() < 2 || cpu_online_count() > 16)
+		KT_SKIP("for 2 to 16 CPUs");
+	note_start();
+	broken = 0;
+	served = 0;
+	calls_done = false;
+	for_each_cpu (cpu, cpu_online_mask())
+		prng_seed(per_cpu_ptr(interrupt_prng, cpu), cpu);
+	KT_EQ(smp_run_on(cpu_online_mask(), be_interrupted, NULL), cpu_online_count());
+	KT_EQ(broken, 0);
+	KT_EQ(served, 300ul * cpu_online_count());
+	empty_slots();
 	check_end();
 }
 
