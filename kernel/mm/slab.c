@@ -8,7 +8,6 @@
 #include "kernel/mm/slab.h"
 #include "arch/x86_64/cpu.h"
 #include "kernel/mm/fail_nth.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define CARVE_BATCH 32u

@@ -6,7 +6,6 @@
  * taken with interrupts off: blocks of frames come and go without it.
  */
 #include "kernel/mm/slab.h"
-#include "lib/errno.h"
 
 struct slab_lists *slab_lists[NODE_MAX] __cacheline_aligned;
 
