@@ -2,9 +2,9 @@
  * Kernel page tables, and the windows for mappings and device registers.
  *
  * One tree for all CPUs until there are address spaces, which will copy its upper half. `kmap_lock`
- * guards the tree and the windows' positions: taken with interrupts off, before early_lock and the locks
- * of the page allocator. Entries
- * are global pages. Window addresses are handed out upwards and never again.
+ * guards the tree and the windows' positions: taken with interrupts off, before early_lock and the
+ * locks of the page allocator. Entries are global pages. Window addresses are handed out upwards
+ * and never again.
  */
 #include "kernel/mm/kmap.h"
 #include "arch/x86_64/cpu.h"

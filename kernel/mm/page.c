@@ -304,7 +304,7 @@ int gigapage_free(struct page *page)
 	unsigned long irq;
 	uint64_t word = 0;
 
-	if (page_find(page_phys(page)) != page ||
+	if (!page || page_find(page_phys(page)) != page ||
 	    !take_back(page, GIGAPAGE_ORDER, PAGE_GIGA, &word))
 		return refuse_free(page, GIGAPAGE_ORDER, word);
 	np = node_pages[page->node];

@@ -28,8 +28,8 @@ static void *run_cpu(void *arg)
 	prng_seed(&prng, cpu);
 	pthread_barrier_wait(&ready);
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		unsigned node = prng_below(&prng, 2) ? NODE_ANY
-						     : (unsigned)prng_below(&prng, NODES);
+		unsigned node =
+			prng_below(&prng, 2) ? NODE_ANY : (unsigned)prng_below(&prng, NODES);
 		struct page *mine = page_alloc(node, prng_below(&prng, 16) ? 0 : 2, 0), *theirs;
 
 		if (!mine)
@@ -66,8 +66,8 @@ static void frames_change_hands(void **state)
 	before = page_free_count(NODE_ANY);
 	assert_int_equal(pthread_barrier_init(&ready, NULL, CPUS), 0);
 	for (unsigned cpu = 0; cpu < CPUS; cpu++)
-		assert_int_equal(pthread_create(&threads[cpu], NULL, run_cpu,
-						(void *)(uintptr_t)cpu), 0);
+		assert_int_equal(
+			pthread_create(&threads[cpu], NULL, run_cpu, (void *)(uintptr_t)cpu), 0);
 	for (unsigned cpu = 0; cpu < CPUS; cpu++)
 		assert_int_equal(pthread_join(threads[cpu], NULL), 0);
 	be_cpu(0);
