@@ -70,10 +70,12 @@ static int parse_tag(struct boot_info *info, const struct mb2_tag *tag)
 
 		if (tag->bytes < sizeof(*module) || module->end < module->start)
 			return -EINVAL;
-		if (!info->module_bytes) {
-			info->module_phys = module->start;
-			info->module_bytes = module->end - module->start;
+		if (info->module_bytes) {
+			info->modules_ignored++;
+			return 0;
 		}
+		info->module_phys = module->start;
+		info->module_bytes = module->end - module->start;
 		return 0;
 	}
 	case TAG_MEMORY_MAP:

@@ -61,6 +61,7 @@ int boot_parse_pvh(struct boot_info *info, uint64_t address, boot_map_fn map)
 			return -EINVAL;
 		info->module_phys = module->address;
 		info->module_bytes = module->bytes;
+		info->modules_ignored = start->modules - 1;
 	}
 	if (start->command_line) {
 		const char *text = map(start->command_line, BOOT_COMMAND_BYTES);

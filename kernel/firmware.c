@@ -162,6 +162,14 @@ static void init_ioapics(const struct acpi_info *info)
 		if (ioapic_set_override(o->irq, o->gsi, signal_of(o->flags)))
 			log_warn("override of interrupt %u ignored", o->irq);
 	}
+	for (unsigned i = 0; i < info->madt.nmi_source_count; i++) {
+		const struct acpi_nmi_source *nmi = &info->madt.nmi_sources[i];
+		int error = ioapic_route_nmi(nmi->gsi, signal_of(nmi->flags).active_low,
+					     apic_self_id());
+
+		if (error)
+			log_warn("NMI source %u ignored: error %d", nmi->gsi, error);
+	}
 }
 
 static void init_clock(const struct acpi_info *info)
@@ -188,9 +196,6 @@ static uint16_t io_port(const struct acpi_gas *gas)
 static void init_power(const struct acpi_info *info)
 {
 	const struct acpi_fadt *fadt = &info->fadt;
-	bool reset_works =
-		fadt->flags & ACPI_FADT_RESET_REG && fadt->reset.address &&
-		(fadt->reset.space == ACPI_SPACE_IO || fadt->reset.space == ACPI_SPACE_MEMORY);
 
 	power_init(&(struct power_config){
 		.pm1a_control = io_port(&fadt->pm1a_control),
@@ -200,10 +205,6 @@ static void init_power(const struct acpi_info *info)
 		.slp_typ_b = info->s5.slp_typ_b,
 		.smi_command = (uint16_t)fadt->smi_command,
 		.acpi_enable = fadt->acpi_enable,
-		.has_reset = reset_works,
-		.reset_mmio = fadt->reset.space == ACPI_SPACE_MEMORY,
-		.reset_address = fadt->reset.address,
-		.reset_value = fadt->reset_value,
 	});
 }
 

@@ -34,6 +34,8 @@ void summary_log_boot(const struct boot_info *boot)
 	}
 	if (boot->memory_dropped)
 		log_warn("%u entries of the memory map left out", boot->memory_dropped);
+	if (boot->modules_ignored)
+		log_warn("%u boot modules after the first ignored", boot->modules_ignored);
 }
 
 void summary_note_boot_done(void)

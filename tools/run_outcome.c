@@ -66,7 +66,8 @@ static struct outcome outcome_of_simulator(const struct run *run)
 			say_text(run->error_text.data, run->error_text.length);
 		return no_boot;
 	}
-	say("the machine reset itself without a word: a triple fault; see %s/console.log",
+	say("the machine ended without a word: an early panic or a triple fault; see "
+	    "%s/console.log",
 	    run->options->out);
 	say_console_panic(run);
 	return fault;

@@ -23,6 +23,8 @@
 #define EFER_NXE BIT(11)
 
 #define CR0_WP     BIT(16)
+#define CR0_NW     BIT(29)
+#define CR0_CD     BIT(30)
 #define CR4_PGE    BIT(7)
 #define CR4_UMIP   BIT(11)
 #define CR4_PCIDE  BIT(17)

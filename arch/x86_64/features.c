@@ -50,11 +50,13 @@ void features_enable(void)
 {
 	uint64_t cr4 = read_cr4() | CR4_PGE;
 
-	/* The page tables use it throughout: without, the first access behind them faults for good. */
+	/* The page tables use it throughout: without, the first access behind them faults for good.
+	 */
 	if (!detected.has_nx)
 		panic("the processor has no no-execute pages (NX), or the firmware hides them");
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
-	write_cr0(read_cr0() | CR0_WP);
+	/* Some firmware hands over with the caches off. */
+	write_cr0((read_cr0() | CR0_WP) & ~(CR0_CD | CR0_NW));
 	if (detected.has_smep)
 		cr4 |= CR4_SMEP;
 	if (detected.has_smap)

@@ -21,7 +21,7 @@ struct cpu_features {
 /* Read CPUID and remember what it says. Boot CPU, once. */
 void features_detect(void);
 
-/* Switch protections on: no-execute, write protection, global pages, SMEP, SMAP, UMIP. Each CPU. */
+/* Switch caches and protections on: no-execute, write protection, global pages, SMEP, SMAP, UMIP. Each CPU. */
 void features_enable(void);
 
 const struct cpu_features *features(void);

@@ -1,7 +1,8 @@
 /*
  * I/O APICs and the legacy PICs. The table of controllers is complete after boot and then constant;
  * `access` guards the index/data window of all of them (leaf, interrupts off).
- * Invariant: a pin is masked unless ioapic_unmask() was called for it after its last routing.
+ * Invariant: a pin is masked unless it was made an NMI, or ioapic_unmask() was called for it, after
+ * its last routing.
  */
 #include "arch/x86_64/ioapic.h"
 
@@ -22,6 +23,7 @@
 #define VERSION_LAST_PIN(v) ((v) >> 16 & 0xff)
 #define LAST_PIN_MAX	    119 /* the index register has 8 bits, an entry two registers */
 
+#define ENTRY_NMI	 0x0400u /* delivery mode; the vector is not looked at */
 #define ENTRY_ACTIVE_LOW 0x2000u
 #define ENTRY_LEVEL	 0x8000u
 #define ENTRY_MASKED	 0x10000u
@@ -175,28 +177,41 @@ bool ioapic_has_gsi(uint32_t gsi)
 	return find(gsi) != NULL;
 }
 
-int ioapic_route(uint32_t gsi, struct irq_signal signal, uint8_t vector, uint32_t apic_id)
+static int set_entry(uint32_t gsi, uint32_t low, uint32_t apic_id)
 {
 	const struct ioapic *ioapic = find(gsi);
-	uint32_t low = ENTRY_MASKED | vector;
 	unsigned long flags;
 	uint32_t index;
 
 	if (!ioapic)
 		return -ENOENT;
-	if (vector < VECTOR_EXCEPTIONS)
-		return -EINVAL;
 	if (apic_id >= APIC_ID_ALL_XAPIC)
 		return -ERANGE;
-	low |= (signal.active_low ? ENTRY_ACTIVE_LOW : 0) | (signal.level ? ENTRY_LEVEL : 0);
 	index = IOAPIC_ENTRY(gsi - ioapic->gsi_base);
 
 	flags = window_lock(&access);
 	/* Masked first: the two halves must not meet in an interrupt to the wrong CPU. */
-	reg_write_locked(ioapic, index, low);
+	reg_write_locked(ioapic, index, low | ENTRY_MASKED);
 	reg_write_locked(ioapic, index + 1, apic_id << ENTRY_DEST_SHIFT);
+	if (!(low & ENTRY_MASKED))
+		reg_write_locked(ioapic, index, low);
 	window_unlock(&access, flags);
 	return 0;
+}
+
+int ioapic_route(uint32_t gsi, struct irq_signal signal, uint8_t vector, uint32_t apic_id)
+{
+	if (vector < VECTOR_EXCEPTIONS)
+		return ioapic_has_gsi(gsi) ? -EINVAL : -ENOENT;
+	return set_entry(gsi,
+			 vector | ENTRY_MASKED | (signal.active_low ? ENTRY_ACTIVE_LOW : 0) |
+				 (signal.level ? ENTRY_LEVEL : 0),
+			 apic_id);
+}
+
+int ioapic_route_nmi(uint32_t gsi, bool active_low, uint32_t apic_id)
+{
+	return set_entry(gsi, ENTRY_NMI | (active_low ? ENTRY_ACTIVE_LOW : 0), apic_id);
 }
 
 static int set_masked(uint32_t gsi, bool masked)
@@ -225,16 +240,25 @@ int ioapic_unmask(uint32_t gsi)
 	return set_masked(gsi, false);
 }
 
-bool ioapic_is_masked(uint32_t gsi)
+int ioapic_read_entry(uint32_t gsi, uint64_t *entry)
 {
 	const struct ioapic *ioapic = find(gsi);
 	unsigned long flags;
-	uint32_t low;
+	uint32_t index;
 
 	if (!ioapic)
-		return true;
+		return -ENOENT;
+	index = IOAPIC_ENTRY(gsi - ioapic->gsi_base);
 	flags = window_lock(&access);
-	low = reg_read_locked(ioapic, IOAPIC_ENTRY(gsi - ioapic->gsi_base));
+	*entry = reg_read_locked(ioapic, index);
+	*entry |= (uint64_t)reg_read_locked(ioapic, index + 1) << 32;
 	window_unlock(&access, flags);
-	return low & ENTRY_MASKED;
+	return 0;
+}
+
+bool ioapic_is_masked(uint32_t gsi)
+{
+	uint64_t entry;
+
+	return ioapic_read_entry(gsi, &entry) || entry & ENTRY_MASKED;
 }

@@ -1,8 +1,8 @@
 /*
  * I/O APICs: routing of device interrupts (gsi, the firmware's global number) to CPUs.
  *
- * All pins start masked and stay so until ioapic_unmask(). Intel 82093AA data sheet, section 3;
- * overrides: ACPI 6.5 section 5.2.12.5.
+ * All pins start masked and stay so until ioapic_unmask() or ioapic_route_nmi(). Intel 82093AA data
+ * sheet, section 3; overrides: ACPI 6.5 section 5.2.12.5.
  */
 #pragma once
 
@@ -43,9 +43,18 @@ bool ioapic_has_gsi(uint32_t gsi);
 int ioapic_route(uint32_t gsi, struct irq_signal signal, uint8_t vector,
 		 uint32_t apic_id) __must_check;
 
+/*
+ * Send @gsi as NMI to @apic_id, unmasked; by its edge, as an NMI must be (data sheet
+ * section 3.2.4). 0, -ENOENT, -ERANGE. Any context but NMI.
+ */
+int ioapic_route_nmi(uint32_t gsi, bool active_low, uint32_t apic_id) __must_check;
+
 /* 0 or -ENOENT. Any context but NMI. */
 int ioapic_mask(uint32_t gsi);
 int ioapic_unmask(uint32_t gsi) __must_check;
+
+/* The redirection entry of @gsi as the I/O APIC holds it. 0 or -ENOENT. Any context but NMI. */
+int ioapic_read_entry(uint32_t gsi, uint64_t *entry) __must_check;
 
 /* Whether @gsi is masked, or not there at all. */
 bool ioapic_is_masked(uint32_t gsi);

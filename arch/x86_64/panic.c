@@ -183,11 +183,6 @@ void panic_at(const struct trap_frame *frame, const char *fmt, ...)
 	panic_with(frame, message);
 }
 
-bool panic_in_progress(void)
-{
-	return __atomic_load_n(&panic_owner, __ATOMIC_RELAXED);
-}
-
 static void __printf(1, 2) warn_line(const char *fmt, ...)
 {
 	va_list args;

@@ -1,14 +1,11 @@
 /*
- * Power off and reset, see power.h. The configuration is written once at boot; afterwards
- * everything here is a handful of port writes that work in any state of the machine, so there are
- * no locks.
+ * Power off, see power.h. The configuration is written once at boot; afterwards everything here is
+ * a handful of port writes that work in any state of the machine, so there are no locks.
  */
 #include "arch/x86_64/power.h"
 
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/serial.h"
-#include "fanga/log.h"
-#include "fanga/mm.h"
 
 #define PM1_SCI_ENABLE 0x0001u
 #define PM1_SLP_TYP(t) ((uint16_t)((t) << 10))
@@ -16,27 +13,17 @@
 #define PM1_SLP_ENABLE 0x2000u
 
 #define BOCHS_SHUTDOWN_PORT 0x8900 /* Bochs: the bytes of "Shutdown" in order */
+#define QEMU_PM1_CONTROL    0x604  /* of QEMU's q35, where its firmware puts it */
 
 #define KEYBOARD_STATUS 0x64
-#define KEYBOARD_FULL	0x02
-#define KEYBOARD_RESET	0xfe
-/* Port reads of about 1 us each: what firmware may take to switch modes, or a reset to happen. */
+/* Port reads of about 1 us each: what firmware may take to switch modes, or the power to go. */
 #define WAIT_POLLS 300000
 
 static struct power_config config;
-static volatile uint8_t *reset_mmio;
 
 void power_init(const struct power_config *firmware)
 {
 	config = *firmware;
-	if (!config.has_reset || !config.reset_mmio)
-		return;
-	reset_mmio = mmio_map(config.reset_address, 1);
-	if (!reset_mmio) {
-		config.has_reset = false;
-		log_warn("power: reset register at 0x%llx cannot be mapped",
-			 (unsigned long long)config.reset_address);
-	}
 }
 
 static void wait_polls(void)
@@ -81,10 +68,21 @@ static void shutdown_acpi(void)
 	wait_polls();
 }
 
+/* On real hardware that port is anybody's. */
+static bool is_qemu(void)
+{
+	bool is_simulated = cpuid(1, 0).ecx & BIT(31);
+
+	return is_simulated && cpuid(0x40000000, 0).ebx == 0x54474354; /* "TCGT" */
+}
+
 static void shutdown_simulator(void)
 {
 	for (const char *c = "Shutdown"; *c; c++)
 		outb(BOCHS_SHUTDOWN_PORT, (uint8_t)*c);
+	/* For an end before the tables are read: a panic of early boot, a wrong option. */
+	if (is_qemu())
+		outw(QEMU_PM1_CONTROL, PM1_SLP_ENABLE);
 }
 
 static _Noreturn void halt_for_ever(void)
@@ -105,40 +103,5 @@ _Noreturn void power_off(void)
 	shutdown_simulator();
 	/* Straight to the port: after a panic the log may not be usable. */
 	serial_console_write(text, sizeof(text) - 1);
-	halt_for_ever();
-}
-
-static void reset_register(void)
-{
-	if (!config.has_reset)
-		return;
-	if (config.reset_mmio)
-		*reset_mmio = config.reset_value;
-	else
-		outb((uint16_t)config.reset_address, config.reset_value);
-	wait_polls();
-}
-
-static void reset_keyboard(void)
-{
-	for (unsigned i = 0; i < WAIT_POLLS && (inb(KEYBOARD_STATUS) & KEYBOARD_FULL); i++)
-		cpu_relax();
-	outb(KEYBOARD_STATUS, KEYBOARD_RESET);
-	wait_polls();
-}
-
-_Noreturn void power_reset(void)
-{
-	static const struct {
-		uint16_t limit;
-		uint64_t base;
-	} __packed no_idt = {0, 0};
-
-	irq_disable();
-	serial_drain(SERIAL_COM1);
-	reset_register();
-	reset_keyboard();
-	/* Without an IDT any exception is a triple fault, which resets every PC. */
-	__asm__ volatile("lidt %0; ud2" ::"m"(no_idt));
 	halt_for_ever();
 }

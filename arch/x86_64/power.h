@@ -1,6 +1,6 @@
 /*
- * Power off and reset, by what the firmware's tables say. ACPI 6.5 sections 4.8.3.2 (PM1 control),
- * 4.8.3.6 (reset register), 7.4.2 (\_S5).
+ * Power off, by what the firmware's tables say. ACPI 6.5 sections 4.8.3.2 (PM1 control), 7.4.2
+ * (\_S5).
  */
 #pragma once
 
@@ -14,21 +14,13 @@ struct power_config {
 	uint8_t slp_typ_b;
 	uint16_t smi_command; /* I/O port; 0: no legacy mode to leave */
 	uint8_t acpi_enable;  /* value for smi_command; 0 with the same meaning */
-	bool has_reset;
-	bool reset_mmio;	/* reset_address is physical memory, else an I/O port */
-	uint64_t reset_address; /* of one byte */
-	uint8_t reset_value;
 };
 
-/* Remember @firmware and map what panics may need later. Without it the fallbacks still work. Once.
- */
+/* Remember @firmware. Without it the fallbacks still work. Once. */
 void power_init(const struct power_config *firmware);
 
 /*
- * Off: ACPI S5, then the simulators' shutdown port, then halt with interrupts off and a line on the
- * console. Any context, panic included; other CPUs should have stopped.
+ * Off: ACPI S5, then the simulators' shutdown ports, then halt with interrupts off and a line on
+ * the console. Any context, panic included; other CPUs should have stopped.
  */
 _Noreturn void power_off(void);
-
-/* Restart: FADT's reset register, keyboard controller, triple fault. Any context. */
-_Noreturn void power_reset(void);

@@ -36,7 +36,6 @@ struct uart {
 	uint16_t base;
 	bool present;
 	bool stuck; /* the last wait timed out */
-	uint64_t dropped_bytes;
 };
 
 static struct uart uarts[SERIAL_PORTS] = {
@@ -61,7 +60,6 @@ bool serial_init(enum serial_port port)
 
 	uart->present = false;
 	uart->stuck = false;
-	uart->dropped_bytes = 0;
 	if (!uart_answers(base))
 		return false;
 
@@ -74,11 +72,6 @@ bool serial_init(enum serial_port port)
 	outb((uint16_t)(base + UART_MCR), MCR_DTR_RTS);
 	uart->present = true;
 	return true;
-}
-
-bool serial_present(enum serial_port port)
-{
-	return uarts[port].present;
 }
 
 /* Wait until the line status has @state. */
@@ -107,10 +100,8 @@ size_t serial_write(enum serial_port port, const void *bytes, size_t length)
 		return 0;
 	while (left > 0) {
 		/* Holding register empty means that the whole FIFO is. */
-		if (!wait_transmitter(uart, LSR_THR_EMPTY)) {
-			uart->dropped_bytes += left;
+		if (!wait_transmitter(uart, LSR_THR_EMPTY))
 			break;
-		}
 		for (unsigned room = UART_FIFO_SIZE; room > 0 && left > 0; room--, left--)
 			outb((uint16_t)(uart->base + UART_THR), *next++);
 	}
@@ -135,9 +126,4 @@ void serial_console_write(const char *text, size_t length)
 		start = i + 1;
 	}
 	serial_write(SERIAL_COM1, text + start, length - start);
-}
-
-uint64_t serial_dropped(enum serial_port port)
-{
-	return uarts[port].dropped_bytes;
 }

@@ -20,12 +20,9 @@ enum serial_port {
  */
 bool serial_init(enum serial_port port);
 
-bool serial_present(enum serial_port port);
-
 /*
  * Sends the bytes as they are. Waits for the transmitter, but never for ever: a UART that takes
- * nothing for some 200 ms loses the rest, which is counted. Returns the number
- * of bytes accepted.
+ * nothing for some 200 ms loses the rest. Returns the number of bytes accepted.
  * Context: any, NMI and panic included. The caller serialises writers of one port (the log's output
  * lock for COM1, the results lock for COM2).
  */
@@ -39,6 +36,3 @@ void serial_drain(enum serial_port port);
 
 /* Log sink for COM1: serial_write() with "\n" sent as "\r\n". Context as serial_write(). */
 void serial_console_write(const char *text, size_t length);
-
-/* Bytes that serial_write() had to give up since serial_init(). */
-uint64_t serial_dropped(enum serial_port port);

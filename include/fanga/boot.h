@@ -36,6 +36,7 @@ struct boot_info {
 	bool command_line_cut;
 	uint64_t module_phys; /* the cpio archive; 0: none */
 	uint64_t module_bytes;
+	unsigned modules_ignored;      /* those after the first */
 	uint64_t rsdp_phys;	       /* 0: to be searched for */
 	uint8_t rsdp[BOOT_RSDP_BYTES]; /* a copy, where the protocol gives one */
 	unsigned rsdp_bytes;	       /* 0: no copy */

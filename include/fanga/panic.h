@@ -61,9 +61,6 @@ void backtrace_format(uint64_t pc, bool is_return, char *text, size_t bytes);
 /* Print the names of @pcs (the first one exact, the others return addresses) to the log. */
 void backtrace_print(const uint64_t *pcs, unsigned count);
 
-/* Whether some CPU is in panic(): others must stop at their next NMI. */
-bool panic_in_progress(void);
-
 /* Hooks of the rooms to the right. */
 void panic_stop_others(void);		       /* ask every other CPU to stop; bounded */
 _Noreturn void panic_finish(const char *text); /* tell the host the first lines, power off */

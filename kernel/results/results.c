@@ -1,7 +1,7 @@
 /*
  * Results: the calls of include/fanga/results.h on top of the transport.
  *
- * `results_spinlock` (leaf but for locks that a section's writer takes) guards the transport, the
+ * `results_lock` (leaf but for locks that a section's writer takes) guards the transport, the
  * text buffer and is_closed. A panic sets is_broken once and for all: from then on nobody takes the
  * lock, and an abandoned record costs nothing (see transport.c).
  */
@@ -19,7 +19,9 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 
-static DEFINE_SPINLOCK(results_spinlock);
+/* Raw: held for as long as a serial line takes to send a record, which no limit on holding allows.
+ */
+static struct raw_spinlock results_lock;
 static bool is_broken; /* atomic */
 static bool is_closed;
 static char text_buffer[4096];
@@ -29,30 +31,22 @@ struct hold {
 	bool is_locked;
 };
 
-/* In a panic without the lock; what sparse is told about it is then not so. */
-static struct hold hold_channel(void) lock_acquires(&results_spinlock)
+static struct hold hold_channel(void)
 {
-	struct hold hold = {0};
+	struct hold hold = {.flags = irq_save()};
 
 	/* Relaxed: stale for a moment means one more CPU that waits for a lock that stays held. */
-	if (__atomic_load_n(&is_broken, __ATOMIC_RELAXED)) {
-		hold.flags = irq_save();
-		lock_acquire(&results_spinlock);
-		return hold;
-	}
-	hold.flags = spin_lock_irqsave(&results_spinlock);
-	hold.is_locked = true;
+	hold.is_locked = !__atomic_load_n(&is_broken, __ATOMIC_RELAXED);
+	if (hold.is_locked)
+		raw_spin_lock(&results_lock);
 	return hold;
 }
 
-static void release_channel(struct hold hold) lock_releases(&results_spinlock)
+static void release_channel(struct hold hold)
 {
-	if (hold.is_locked) {
-		spin_unlock_irqrestore(&results_spinlock, hold.flags);
-	} else {
-		lock_release(&results_spinlock);
-		irq_restore(hold.flags);
-	}
+	if (hold.is_locked)
+		raw_spin_unlock(&results_lock);
+	irq_restore(hold.flags);
 }
 
 static const char *const channel_names[] = {

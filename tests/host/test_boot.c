@@ -129,6 +129,7 @@ static void pvh_says_all(void **state)
 	assert_false(info.command_line_cut);
 	assert_int_equal(info.module_phys, 0x3000000);
 	assert_int_equal(info.module_bytes, 12345);
+	assert_int_equal(info.modules_ignored, 0);
 	assert_int_equal(info.rsdp_phys, 0xf5a40);
 	assert_int_equal(info.rsdp_bytes, 0);
 }
@@ -396,6 +397,13 @@ static void the_first_module_counts(void **state)
 	assert_int_equal(parse(BOOT_MULTIBOOT2), 0);
 	assert_int_equal(info.module_phys, 0x2000);
 	assert_int_equal(info.module_bytes, 0x1000);
+	assert_int_equal(info.modules_ignored, 1);
+
+	make_pvh();
+	put32(START + 12, 3);
+	assert_int_equal(parse(BOOT_PVH), 0);
+	assert_int_equal(info.module_phys, 0x3000000);
+	assert_int_equal(info.modules_ignored, 2);
 }
 
 /* ---- both, damaged ---- */

@@ -8,6 +8,7 @@
 #include "arch/x86_64/trap.h"
 #include "fanga/clock.h"
 #include "fanga/smp.h"
+#include "kernel/acpi/machine.h"
 #include "lib/errno.h"
 #include "tests/kernel/ktest.h"
 
@@ -58,6 +59,16 @@ static void wait_hits(unsigned want)
 		cpu_relax();
 }
 
+static bool is_nmi_source(uint32_t gsi)
+{
+	const struct acpi_madt *madt = &acpi_machine()->madt;
+
+	for (unsigned i = 0; i < madt->nmi_source_count; i++)
+		if (madt->nmi_sources[i].gsi == gsi)
+			return true;
+	return false;
+}
+
 KTEST(ioapic, pins_start_masked)
 {
 	unsigned seen = 0;
@@ -66,7 +77,7 @@ KTEST(ioapic, pins_start_masked)
 		KT_SKIP("no I/O APIC");
 	for (uint32_t gsi = 0; gsi < 1024; gsi++) {
 		seen += ioapic_has_gsi(gsi);
-		KT_CHECK(ioapic_is_masked(gsi));
+		KT_CHECK(ioapic_is_masked(gsi) || is_nmi_source(gsi));
 	}
 	KT_EQ(seen, ioapic_pin_count());
 	ktest_note("%u I/O APICs, %u pins", ioapic_count(), ioapic_pin_count());
@@ -139,6 +150,45 @@ KTEST(ioapic, wrong_routes_are_refused)
 	KT_EQ(ioapic_unmask(1u << 20), -ENOENT);
 	KT_EQ(ioapic_set_override(16, 16, signal), -EINVAL);
 	KT_CHECK(ioapic_is_masked(5));
+}
+
+/* Of a free pin, on which nothing happens meanwhile. */
+KTEST(ioapic, an_nmi_source_is_routed_to_the_boot_cpu)
+{
+	uint64_t entry, dest = (uint64_t)apic_self_id() << 56;
+	uint64_t status = 1u << 12 | 1u << 14; /* read-only: pending, remote IRR */
+
+	if (!ioapic_has_gsi(5) || is_nmi_source(5) || apic_self_id() >= APIC_ID_ALL_XAPIC)
+		KT_SKIP("no free pin");
+	KT_EQ(ioapic_route_nmi(5, false, apic_self_id()), 0);
+	KT_EQ(ioapic_read_entry(5, &entry), 0);
+	KT_EQ(entry & ~status, dest | 0x400);
+	KT_EQ(ioapic_route_nmi(5, true, apic_self_id()), 0);
+	KT_EQ(ioapic_read_entry(5, &entry), 0);
+	KT_EQ(entry & ~status, dest | 0x2400);
+	KT_CHECK(!ioapic_is_masked(5));
+	KT_EQ(ioapic_mask(5), 0);
+	KT_EQ(ioapic_route_nmi(1u << 20, false, 0), -ENOENT);
+	KT_EQ(ioapic_route_nmi(5, false, APIC_ID_ALL_XAPIC), -ERANGE);
+	KT_EQ(ioapic_read_entry(1u << 20, &entry), -ENOENT);
+	KT_CHECK(ioapic_is_masked(5));
+}
+
+/* What the tables of this machine say: usually nothing. */
+KTEST(ioapic, nmi_sources_of_the_tables_are_open)
+{
+	const struct acpi_madt *madt = &acpi_machine()->madt;
+	unsigned open = 0;
+	uint64_t entry;
+
+	for (unsigned i = 0; i < madt->nmi_source_count; i++) {
+		if (ioapic_read_entry(madt->nmi_sources[i].gsi, &entry))
+			continue;
+		KT_EQ(entry & 0x10700, 0x400);
+		open++;
+	}
+	if (!open)
+		KT_SKIP("the tables name none");
 }
 
 KTEST(ioapic, turn_bound_uses_a_masked_pin)
