@@ -65,7 +65,7 @@ HOST_CFLAGS := -std=gnu17 -O1 -g $(WARNINGS) -D_GNU_SOURCE -I. -Iinclude -MMD -M
 
 # Pure kernel files that the host program shares.
 HOST_SHARED := $(filter-out lib/string.c,$(wildcard lib/*.c)) $(wildcard kernel/acpi/*.c) \
-	$(wildcard kernel/numa/*.c)
+	$(addprefix kernel/numa/,topology.c ranges.c distance.c topology_json.c)
 HOST_SOURCES := $(sort $(filter-out tools/mksymtab.c,$(wildcard tools/*.c)) $(HOST_SHARED))
 HOST_OBJECTS := $(patsubst %.c,$(HOST)/%.o,$(HOST_SOURCES))
 

@@ -5,13 +5,44 @@
 #include "fanga/log.h"
 #include "lib/cmdline.h"
 #include "lib/errno.h"
+#include "lib/nodemask.h"
 #include "lib/string.h"
 
-static struct kernel_options options = {.log = LOG_INFO, .seed = 1};
+#define GIGAPAGES_MAX 65536 /* as many as the direct map has */
+
+static struct kernel_options options = {
+	.log = LOG_INFO,
+	.seed = 1,
+	.gigapage_node = OPTIONS_ANY_NODE,
+};
 
 const struct kernel_options *kernel_options(void)
 {
 	return &options;
+}
+
+/* "N" or "N@NODE". */
+static int set_gigapages(void *context, const char *name, const char *text)
+{
+	uint64_t count, node = OPTIONS_ANY_NODE;
+	char digits[24];
+	const char *at;
+
+	(void)context, (void)name;
+	at = text ? strchr(text, '@') : NULL;
+	if (!text || (size_t)(at ? at - text : 0) >= sizeof(digits))
+		return -EINVAL;
+	if (at) {
+		memcpy(digits, text, (size_t)(at - text));
+		digits[at - text] = 0;
+		if (cmdline_number(at + 1, &node) || node >= NODE_MAX)
+			return -EINVAL;
+	}
+	if (cmdline_number(at ? digits : text, &count) || count > GIGAPAGES_MAX)
+		return -EINVAL;
+	options.gigapages = count;
+	options.gigapage_node = node;
+	return 0;
 }
 
 static int set_hook(void *context, const char *name, const char *text)
@@ -51,6 +82,10 @@ int kernel_options_parse(const char *text, char *error, size_t error_bytes)
 		 .value = &options.clock,
 		 .choices = clocks},
 		{.key = "log", .kind = CMDLINE_CHOICE, .value = &options.log, .choices = levels},
+		{.key = "gigapages",
+		 .kind = CMDLINE_CALL,
+		 .call = set_gigapages,
+		 .allowed = "N or N@NODE"},
 		{.key = "hook.",
 		 .kind = CMDLINE_CALL,
 		 .call = set_hook,

@@ -12,6 +12,7 @@
 #include "fanga/numa.h"
 #include "fanga/options.h"
 #include "fanga/panic.h"
+#include "fanga/policy.h"
 #include "fanga/results.h"
 #include "fanga/timer.h"
 #include "kernel/acpi/machine.h"
@@ -109,9 +110,12 @@ void firmware_parse_tables(const struct boot_info *boot)
 	ram = early_ram(&ram_count);
 	if (numa_init(info, ram, ram_count))
 		panic("the memory map is not sorted");
+	numa_order_init();
+	numa_policy_init();
 	log_notes(numa_warnings());
 	if (numa_flat_reason())
 		log_warn("one flat node: %s", numa_flat_reason());
+	numa_order_init();
 	early_assign_nodes();
 }
 

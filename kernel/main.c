@@ -17,14 +17,17 @@
 #include "fanga/mm.h"
 #include "fanga/numa.h"
 #include "fanga/options.h"
+#include "fanga/page.h"
 #include "fanga/panic.h"
 #include "fanga/results.h"
+#include "fanga/slab.h"
 #include "fanga/smp.h"
 #include "fanga/tlb.h"
 #include "kernel/demo/demo.h"
 #include "kernel/firmware.h"
 #include "kernel/main.h"
 #include "kernel/mm/early.h"
+#include "kernel/mm/fail_nth.h"
 #include "kernel/mm/kmap.h"
 #include "kernel/smp/bringup.h"
 #include "kernel/summary.h"
@@ -106,6 +109,7 @@ static _Noreturn void boot_on_own_stack(void)
 	firmware_init_devices();
 	start_cpus();
 	summary_note_boot_done();
+	fail_nth_begin();
 	fault_hook_run();
 	status = kernel_options()->test[0] ? run_tests() : demo_run();
 	summary_write();
@@ -144,6 +148,8 @@ __attribute__((no_stack_protector)) void kernel_main(uint32_t protocol, uint64_t
 	parse_options();
 	summary_log_boot(&boot);
 	firmware_parse_tables(&boot);
+	page_init();
+	slab_init();
 
 	uint64_t stack = kstack_alloc(numa_node_for_cpu(0), KERNEL_STACK_BYTES);
 

@@ -10,6 +10,7 @@
 #include "fanga/log.h"
 #include "fanga/numa.h"
 #include "fanga/options.h"
+#include "fanga/policy_alloc.h"
 #include "fanga/results.h"
 #include "fanga/smp.h"
 #include "kernel/acpi/machine.h"
@@ -89,8 +90,14 @@ void summary_write(void)
 		const char *name;
 		void (*write)(struct json *json, void *arg);
 	} sections[] = {
-		{"cpus", write_cpus}, {"nodes", write_nodes}, {"firmware", write_firmware},
-		{"time", write_time}, {"ipi", ipi_json},      {"locks", lockstat_json},
+		{"cpus", write_cpus},
+		{"nodes", write_nodes},
+		{"firmware", write_firmware},
+		{"time", write_time},
+		{"ipi", ipi_json},
+		{"locks", lockstat_json},
+		{"numa", numa_stats_json},
+		{"placement", numa_placement_json},
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(sections); i++)

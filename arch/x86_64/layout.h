@@ -3,6 +3,7 @@
  *
  *	ffff8000'00000000  direct map of RAM and firmware tables, no execute (64 TiB)
  *	ffffc000'00000000  kernel mappings: guarded stacks, later vmalloc (512 GiB)
+ *	ffffd000'00000000  page descriptors (1 TiB)
  *	ffffe000'00000000  device registers, uncached (512 GiB)
  *	ffffffff'80000000  kernel image, at physical address + this (1 GiB)
  *
@@ -21,6 +22,8 @@
 #define DIRECT_MAP_BYTES  (64ul << 40)
 #define KMAP_BASE	  0xffffc00000000000ul
 #define KMAP_BYTES	  (1ul << 39)
+#define PAGE_ARRAY_BASE	  0xffffd00000000000ul
+#define PAGE_ARRAY_BYTES  (DIRECT_MAP_BYTES / PAGE_BYTES * 64)
 #define MMIO_BASE	  0xffffe00000000000ul
 #define MMIO_BYTES	  (1ul << 39)
 #define KERNEL_IMAGE_BASE 0xffffffff80000000ul

@@ -20,6 +20,10 @@ enum check_kind {
 	CHECK_LOCK_IRQ,		  /* can be interrupted by a handler that waits for it */
 	CHECK_LOCK_HELD_LONG,	  /* held for longer than the limit */
 	CHECK_LOCK_LIMIT,	  /* the checker's tables are full, it now sees less */
+	CHECK_SLAB_FREE,	  /* freed twice, or what is no object */
+	CHECK_SLAB_OVERRUN,	  /* written outside of an object */
+	CHECK_SLAB_FREE_USED,	  /* written after it was freed */
+	CHECK_PAGE_FREE,	  /* freed what is not allocated, or not so */
 };
 
 #ifdef CONFIG_DEBUG

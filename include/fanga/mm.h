@@ -2,7 +2,8 @@
  * Memory at boot: the direct map, the early allocator by node, kernel mappings, device windows.
  *
  * The early allocator hands out physical ranges from sorted free ranges, each of one node, until
- * the page allocator takes over what is left. Its lock is `early_lock` (leaf, interrupts off).
+ * the page allocator (<fanga/page.h>) takes over what is left; then early_alloc() asks that, and
+ * gives at most 4 MiB at once. Its lock is `early_lock` (leaf, interrupts off).
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 
 /*
  * Take @bytes (> 0, rounded up to pages) of physical memory, aligned to @align (a power of two,
- * at least a page) from @node, or from the nearest node with room; NODE_ANY starts at the first.
+ * at least a page) from @node, or from the nearest node with room; NODE_ANY: near the running CPU.
  * The memory is zeroed. Returns the physical address, 0 when there is none. Any context but NMI.
  */
 uint64_t early_alloc(unsigned node, size_t bytes, size_t align) __must_check;
@@ -46,6 +47,12 @@ uint64_t kmap_reserve(size_t bytes) __must_check;
  * 0, -EINVAL, -EEXIST or -ENOMEM; on error nothing stays mapped. Any context but NMI.
  */
 int kmap_map(uint64_t va, uint64_t phys, size_t bytes, unsigned flags) __must_check;
+
+/*
+ * Hook of the smp room: drop the translations of kernel addresses [@start, @end) on all CPUs.
+ * Context as tlb_flush_range().
+ */
+void kmap_flush(uint64_t start, uint64_t end);
 
 /*
  * Remove the mappings of the pages that lie in [@va, +@bytes); a large page (MAP_LARGE) of which

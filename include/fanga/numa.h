@@ -99,6 +99,25 @@ int numa_closest_node(unsigned from);
 int numa_closest_memory_node(unsigned from);
 
 /*
+ * Build the lists of numa_fallback_order() from the topology. Boot CPU, once, after numa_init() and
+ * before the first allocation by node.
+ */
+void numa_order_init(void);
+
+/*
+ * The order in which nodes are asked when memory is wanted near @node (< numa_node_count()): all
+ * numa_node_count() of them, @node first, then by distance, unreachable ones last. Nodes equally
+ * far stand in a different order in different nodes' lists, so that what overflows spreads.
+ */
+const uint8_t *numa_fallback_order(unsigned node);
+
+/*
+ * The first node with memory in the fallback order of @from (< numa_node_count()): @from itself if
+ * it has some. @from where no node has memory.
+ */
+unsigned numa_memory_node(unsigned from);
+
+/*
  * Put a CPU that was added later on `node`. The caller serialises (the CPU is not online yet).
  * Returns 0, or -EINVAL if either number is out of range.
  */
@@ -109,5 +128,47 @@ const char *numa_flat_reason(void);
 
 /* What was tolerated while building. */
 const struct acpi_notes *numa_warnings(void);
+
+/* Why a page is where it is: the placement map's and the statistics' word for it. */
+enum numa_why {
+	NUMA_WHY_LOCAL,	     /* on the node of the CPU that asked */
+	NUMA_WHY_POLICY,     /* a hint or a policy named the node */
+	NUMA_WHY_INTERLEAVE, /* an interleaving policy did */
+	NUMA_WHY_FALLBACK,   /* the node that was wanted was full */
+	NUMA_WHY_COUNT,
+};
+
+/* Where numa_alloc() shall take memory. */
+enum numa_hint_kind {
+	NUMA_HINT_ANY,	  /* where the current policy says, else near the running CPU */
+	NUMA_HINT_PREFER, /* this node, the next by distance when it is full */
+	NUMA_HINT_STRICT, /* this node or -ENOMEM */
+	NUMA_HINT_LOCAL,  /* the running CPU's node, the next when it is full */
+};
+
+struct numa_hint {
+	enum numa_hint_kind kind;
+	unsigned node; /* of PREFER and STRICT */
+};
+
+#define NUMA_ANY	  ((struct numa_hint){ NUMA_HINT_ANY, 0 })
+#define NUMA_PREFER(node) ((struct numa_hint){ NUMA_HINT_PREFER, (node) })
+#define NUMA_STRICT(node) ((struct numa_hint){ NUMA_HINT_STRICT, (node) })
+#define NUMA_LOCAL	  ((struct numa_hint){ NUMA_HINT_LOCAL, 0 })
+
+/*
+ * Allocate @bytes of zeroed kernel memory by @hint, aligned to a page, into *@address. Up to 4 MiB
+ * it is physically contiguous, above that contiguous in virtual addresses only. 0; -EINVAL: @bytes
+ * is 0, @hint names no node or no hint; -ENOMEM, then nothing is taken. Any context but NMI and
+ * interrupt handlers above 4 MiB, preemption on or off; never sleeps. Defined in the mm room.
+ */
+int numa_alloc(size_t bytes, struct numa_hint hint, void **address) __must_check;
+
+/*
+ * Free what numa_alloc() returned; @bytes as it was asked for. 0, or -EINVAL when @address is no
+ * such memory (any more) or @bytes not its size: that is reported, and nothing changes. Context as
+ * numa_alloc(), with interrupts on above 4 MiB.
+ */
+int numa_free(void *address, size_t bytes);
 
 #endif

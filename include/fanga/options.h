@@ -9,11 +9,14 @@ struct kernel_options {
 	char test[512];	    /* suites to run instead of the demo, "" for the demo */
 	uint64_t host_cpus; /* CPUs of the computer that simulates us; 0: unknown or real machine */
 	uint64_t seed;	    /* of everything that is random in tests */
-	unsigned clock;	    /* index into {"host", "icount"} */
-	unsigned log;	    /* enum log_level */
+	uint64_t gigapages; /* 1 GiB pages to reserve */
+	uint64_t gigapage_node; /* where; OPTIONS_ANY_NODE: on all nodes in turn */
+	unsigned clock;		/* index into {"host", "icount"} */
+	unsigned log;		/* enum log_level */
 };
 
 #define OPTIONS_CLOCK_ICOUNT 1
+#define OPTIONS_ANY_NODE     (~0ul)
 
 const struct kernel_options *kernel_options(void);
 

@@ -152,6 +152,16 @@ static inline void preempt_enable(void)
 		(void)preempt_check();
 }
 
+/*
+ * preempt_enable() for a hot path that would have to keep values across the call: whether the caller
+ * must call preempt_check() now.
+ */
+static inline bool preempt_enable_is_due(void)
+{
+	preempt_check_enable();
+	return __builtin_expect(this_cpu_dec_and_test(preempt_word), 0);
+}
+
 /* Behind PREEMPT_GUARD(); the variable has no content, its end of life is what counts. */
 struct preempt_guard {
 	char unused;

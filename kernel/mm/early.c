@@ -1,15 +1,18 @@
 /*
- * The early allocator: physical memory by node until the page allocator takes over.
+ * The early allocator: physical memory by node until the page allocator takes over; from then on
+ * early_alloc() and early_free() are the page allocator under another name.
  *
  * `free_ranges` is guarded by `early_lock`, a leaf lock taken with interrupts off. `ram` is built
- * by early_init() and constant afterwards.
+ * by early_init() and constant afterwards, as is all once it is handed over.
  */
 #include "kernel/mm/early.h"
 #include "arch/x86_64/features.h"
 #include "fanga/log.h"
+#include "fanga/page.h"
 #include "fanga/panic.h"
 #include "fanga/spinlock.h"
 #include "kernel/mm/memory_map.h"
+#include "kernel/mm/page_init.h"
 #include "kernel/mm/ranges.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -22,6 +25,7 @@ static DEFINE_SPINLOCK(early_lock);
 static struct ranges free_ranges;
 static struct memory_map_ram ram;
 static uint64_t low_page;
+static bool handed_over; /* set while only the boot CPU runs */
 
 static void reserve(uint64_t base, uint64_t end)
 {
@@ -111,16 +115,38 @@ void early_assign_nodes(void)
 	}
 }
 
-/* Zeroing is outside the lock: the range is the caller's by now. */
-static uint64_t take(unsigned node, size_t bytes, size_t align)
+const struct ranges *early_hand_over(void)
 {
-	uint64_t phys;
+	handed_over = true;
+	return &free_ranges;
+}
 
-	{
-		SPIN_IRQ_GUARD(&early_lock);
-		phys = ranges_take(&free_ranges, node, ALIGN_UP(bytes, PAGE_BYTES),
-				   MAX(align, PAGE_BYTES));
-	}
+uint64_t early_take(unsigned node, size_t bytes, size_t align)
+{
+	SPIN_IRQ_GUARD(&early_lock);
+	return ranges_take(&free_ranges, node, ALIGN_UP(bytes, PAGE_BYTES), MAX(align, PAGE_BYTES));
+}
+
+/* From the page allocator, in single frames, so that any part of them can be given back. */
+static uint64_t take_frames(unsigned node, size_t bytes, size_t align, unsigned flags)
+{
+	size_t frames = DIV_ROUND_UP(bytes, PAGE_BYTES);
+	unsigned order = MAX(page_order_for(bytes), page_order_for(align));
+	struct page *page = page_alloc(node, order, flags | PAGE_ATOMIC);
+
+	if (!page)
+		return 0;
+	page_split(page, order);
+	for (size_t i = frames; i < 1ul << order; i++)
+		(void)page_free(&page[i], 0);
+	memset(page_virt(page), 0, frames * PAGE_BYTES);
+	return page_phys(page);
+}
+
+static uint64_t take_range(unsigned node, size_t bytes, size_t align)
+{
+	uint64_t phys = early_take(node, bytes, align);
+
 	if (phys)
 		memset(phys_to_virt(phys), 0, ALIGN_UP(bytes, PAGE_BYTES));
 	return phys;
@@ -128,32 +154,24 @@ static uint64_t take(unsigned node, size_t bytes, size_t align)
 
 uint64_t early_alloc_strict(unsigned node, size_t bytes, size_t align)
 {
-	return bytes ? take(node, bytes, align) : 0;
+	align = MAX(align, PAGE_BYTES);
+	if (!bytes || node == NODE_ANY)
+		return 0;
+	return handed_over ? take_frames(node, bytes, align, PAGE_STRICT)
+			   : take_range(node, bytes, align);
 }
 
 uint64_t early_alloc(unsigned node, size_t bytes, size_t align)
 {
-	uint64_t tried = 0;
-
+	align = MAX(align, PAGE_BYTES);
 	if (!bytes)
 		return 0;
+	if (handed_over)
+		return take_frames(node, bytes, align, 0);
 	if (node == NODE_ANY)
-		return take(RANGES_ANY, bytes, align);
-
-	/* By distance; ties go to the lower node. */
-	for (unsigned n = 0; n < numa_node_count(); n++) {
-		unsigned nearest = NODE_ANY;
-
-		for (unsigned other = 0; other < numa_node_count(); other++)
-			if (!(tried & BIT(other)) &&
-			    (nearest == NODE_ANY ||
-			     numa_distance(node, other) < numa_distance(node, nearest)))
-				nearest = other;
-		if (nearest == NODE_ANY)
-			break;
-		tried |= BIT(nearest);
-
-		uint64_t phys = take(nearest, bytes, align);
+		return take_range(RANGES_ANY, bytes, align);
+	for (unsigned i = 0; node < numa_node_count() && i < numa_node_count(); i++) {
+		uint64_t phys = take_range(numa_fallback_order(node)[i], bytes, align);
 
 		if (phys)
 			return phys;
@@ -161,10 +179,16 @@ uint64_t early_alloc(unsigned node, size_t bytes, size_t align)
 	return 0;
 }
 
-void early_free(uint64_t phys, size_t bytes)
+/* Each by itself: some may come from before the page allocator, which takes them in now. */
+static void free_frames(uint64_t phys, uint64_t end)
 {
-	uint64_t end = phys + ALIGN_UP(bytes, PAGE_BYTES);
+	for (; phys < end; phys += PAGE_BYTES)
+		if (!page_adopt(phys))
+			(void)page_free(page_of(phys), 0);
+}
 
+static void free_range(uint64_t phys, uint64_t end)
+{
 	while (phys < end) {
 		/* The range may span nodes if it came from before they were known. */
 		int node = numa_node_for_address(phys);
@@ -180,8 +204,21 @@ void early_free(uint64_t phys, size_t bytes)
 	}
 }
 
+void early_free(uint64_t phys, size_t bytes)
+{
+	uint64_t end = phys + ALIGN_UP(bytes, PAGE_BYTES);
+
+	if (handed_over)
+		free_frames(phys, end);
+	else
+		free_range(phys, end);
+}
+
 uint64_t early_free_bytes(unsigned node)
 {
+	if (handed_over)
+		return page_free_count(node) * PAGE_BYTES;
+
 	SPIN_IRQ_GUARD(&early_lock);
 	return ranges_bytes(&free_ranges, node == NODE_ANY ? RANGES_ANY : node);
 }

@@ -1,11 +1,12 @@
 /*
- * Setting up the early allocator: from the boot loader's map, flat; then by node.
+ * Setting up the early allocator: from the boot loader's map, flat; then by node; and its end.
  */
 #pragma once
 
 #include "fanga/boot.h"
 #include "fanga/mm.h"
 #include "fanga/numa.h"
+#include "kernel/mm/ranges.h"
 
 /*
  * Start with the usable memory of @info, less the first MiB, the image and the module, all on node
@@ -21,6 +22,15 @@ bool early_is_ram(uint64_t phys, uint64_t bytes);
 
 /* Give every free range to the node that numa_init() found for it. Boot CPU, once. */
 void early_assign_nodes(void);
+
+/* As early_alloc_strict(), but the memory holds anything. For what is too large to be cleared. */
+uint64_t early_take(unsigned node, size_t bytes, size_t align) __must_check;
+
+/*
+ * The page allocator takes over: what is free now is its own, and early_alloc() and early_free() go
+ * to it from the return on. Boot CPU, once, no other CPU runs. Constant afterwards.
+ */
+const struct ranges *early_hand_over(void);
 
 /* A usable page below 640 KiB, for starting processors; 0 when there is none. */
 uint64_t early_low_page(void);

@@ -2,8 +2,9 @@
  * Kernel page tables, and the windows for mappings and device registers.
  *
  * One tree for all CPUs until there are address spaces, which will copy its upper half. `kmap_lock`
- * guards the tree and the windows' positions: taken with interrupts off, before early_lock. Entries
- * are global pages. Window addresses are handed out upwards and never again.
+ * guards the tree and the windows' positions: taken with interrupts off, before early_lock and the
+ * locks of the page allocator. Entries are global pages. Window addresses are handed out upwards
+ * and never again.
  */
 #include "kernel/mm/kmap.h"
 #include "arch/x86_64/cpu.h"
@@ -15,6 +16,8 @@
 #include "kernel/mm/early.h"
 #include "kernel/mm/memory_map.h"
 #include "lib/errno.h"
+
+#define SLOT_BYTES (1ul << 39) /* of an entry of the top table */
 
 static DEFINE_SPINLOCK(kmap_lock);
 static uint64_t kernel_root[512] __aligned(PAGE_BYTES);
@@ -33,6 +36,12 @@ uint64_t kmap_root(void)
 uint64_t paging_alloc_table(void)
 {
 	return early_alloc(NODE_ANY, PAGE_BYTES, PAGE_BYTES);
+}
+
+int kmap_page_array(uint64_t va, uint64_t phys, size_t bytes)
+{
+	SPIN_IRQ_GUARD(&kmap_lock);
+	return paging_map(kmap_root(), va, phys, bytes, PTE_WRITE | PTE_NX | PTE_GLOBAL, PAGING_2M);
 }
 
 static void map_or_panic(uint64_t va, uint64_t phys, size_t bytes, uint64_t flags,
@@ -117,6 +126,9 @@ void kmap_init(const struct boot_info *info)
 	if (paging_prepare_slot(kmap_root(), KMAP_BASE) ||
 	    paging_prepare_slot(kmap_root(), MMIO_BASE))
 		panic("no memory for page tables");
+	for (uint64_t at = 0; at < PAGE_ARRAY_BYTES; at += SLOT_BYTES)
+		if (paging_prepare_slot(kmap_root(), PAGE_ARRAY_BASE + at))
+			panic("no memory for page tables");
 	kernel_cr3 = kmap_root();
 	write_cr3(kernel_cr3);
 }

@@ -26,5 +26,11 @@ extern uint64_t kernel_cr3;
  */
 const void *kmap_firmware(uint64_t phys, size_t bytes);
 
+/*
+ * Map memory [@phys, +@bytes) behind the page descriptors at @va, with 2 MiB pages where aligned.
+ * 0, -EEXIST or -ENOMEM. Boot CPU.
+ */
+int kmap_page_array(uint64_t va, uint64_t phys, size_t bytes) __must_check;
+
 /* Page tables for starting a processor: the kernel's, and @page at its own address, executable. */
 uint64_t kmap_make_trampoline_root(uint64_t page);

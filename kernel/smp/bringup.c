@@ -18,6 +18,7 @@
 #include "fanga/clock.h"
 #include "fanga/log.h"
 #include "fanga/mm.h"
+#include "fanga/slab.h"
 #include "fanga/smp.h"
 #include "fanga/timer.h"
 #include "fanga/tlb.h"
@@ -404,6 +405,7 @@ void cpu_stop_self_irqoff(void)
 	call_drain_self_irqoff();
 	__atomic_store_n(&is_stopping, false, __ATOMIC_RELEASE);
 	tlb_cpu_offline_irqoff();
+	slab_cpu_offline_irqoff();
 	apic_shutdown();
 	cpu_set_state(cpu_entry(cpu), CPU_OFFLINE);
 	for (;;)

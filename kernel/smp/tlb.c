@@ -8,6 +8,7 @@
  * its own (written), which the initiator reads once or twice: nothing is shared among responders,
  * so 255 of them do not wait for each other. No locks. (tests/models/tlb.pml)
  */
+#include <fanga/mm.h>
 #include <fanga/panic.h>
 #include <fanga/percpu.h>
 #include <fanga/preempt.h>
@@ -424,4 +425,9 @@ void tlb_init(void)
 void tlb_counts_get(unsigned cpu, struct tlb_counts *counts)
 {
 	*counts = per_cpu(tlb_counters, cpu);
+}
+
+void kmap_flush(uint64_t start, uint64_t end)
+{
+	tlb_flush_range(&tlb_kernel_space, start, end);
 }

@@ -55,6 +55,8 @@ static void defaults(void **state)
 	assert_string_equal(options->test, "");
 	assert_int_equal(options->host_cpus, 0);
 	assert_int_equal(options->seed, 1);
+	assert_int_equal(options->gigapages, 0);
+	assert_int_equal(options->gigapage_node, OPTIONS_ANY_NODE);
 	assert_int_equal(options->clock, 0);
 	assert_int_equal(options->log, LOG_INFO);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Check the models of locks, calls and shootdowns with spin: the true ones hold, each mutated one is caught.
+# Check the models of locks, calls, shootdowns and slabs with spin: the true ones hold, each mutated one is caught.
 #
 # usage: tests/models/run.sh [BUILD-DIR]     TAP on standard output; exit 0 when all is as it should be
 #
@@ -102,6 +102,12 @@ done
 verdict holds tlb "" -DFLUSHERS=2 -DROUNDS=1 -DSTEPS=0
 for mutation in RECENT_UNCHECKED RECENT_SKIPS; do
 	verdict fails tlb "" -DFLUSHERS=2 -DROUNDS=1 -DSTEPS=0 "-DMUTATE_$mutation"
+done
+
+verdict holds slab ""
+verdict holds slab "" -DCPUS=2 -DOPS=5 -DCELLS=3
+for mutation in FULL_TO_LISTED UNLISTED_TO_EMPTY TAKE_EMPTY LET_GO_UNCHECKED; do
+	verdict fails slab "" "-DMUTATE_$mutation"
 done
 
 echo "1..$number"
