@@ -10,11 +10,16 @@
 int demo_run(void);
 
 /* Its parts. Those that check something return whether all was well. */
-bool demo_cpus(void);	    /* who is there; false: a CPU that should run does not */
+unsigned demo_cpus(void);   /* who is there; how many of them do not run */
 void demo_nodes(void);	    /* memory by node, distances */
 bool demo_ipis(void);	    /* round trips by type and target */
 bool demo_shootdowns(void); /* round trips, and a reuse that no CPU may see stale */
 bool demo_locks(void);	    /* all CPUs on one lock: exclusion, fairness, hottest sites */
+
+/* Their figures, as members of run.json's "demo". */
+struct json;
+void demo_round_trips_json(struct json *json);
+void demo_lock_json(struct json *json);
 
 /* "12.345 us" of @ns into @text. */
 #define DEMO_TIME_BYTES 24

@@ -10,6 +10,7 @@
 #include "fanga/tlb.h"
 #include "kernel/demo/demo.h"
 #include "kernel/smp/measure.h"
+#include "lib/json.h"
 
 /* Enough for a median; fewer to many targets, of which each has to take its turn in a simulator. */
 #define ROUNDS_MAX  500u
@@ -18,6 +19,14 @@
 #define ROUNDS_HALT 3u	  /* each stops and restarts its targets */
 #define RANGE_PAGES 16u
 
+struct row {
+	const char *what;
+	const char *target;
+	uint64_t rounds, median_ns, worst_ns;
+};
+
+static struct row rows[32]; /* five types by four targets, and the shootdowns */
+static unsigned row_count;
 static struct histogram times; /* 15 KiB; of the row at work */
 
 static unsigned rounds_for(unsigned targets)
@@ -28,9 +37,27 @@ static unsigned rounds_for(unsigned targets)
 static void report_row(const char *what, const char *target)
 {
 	char median[DEMO_TIME_BYTES], worst[DEMO_TIME_BYTES];
+	struct row row = {what, target, times.count, histogram_median(&times), times.max};
 
-	results_report("  %-11s %-20s %6lu %14s %14s\n", what, target, times.count,
-		       demo_time(histogram_median(&times), median), demo_time(times.max, worst));
+	if (row_count < ARRAY_SIZE(rows))
+		rows[row_count++] = row;
+	results_report("  %-11s %-20s %6lu %14s %14s\n", what, target, row.rounds,
+		       demo_time(row.median_ns, median), demo_time(row.worst_ns, worst));
+}
+
+void demo_round_trips_json(struct json *json)
+{
+	json_array_begin(json, "round_trips");
+	for (unsigned i = 0; i < row_count; i++) {
+		json_object_begin(json, NULL);
+		json_string(json, "type", rows[i].what);
+		json_string(json, "target", rows[i].target);
+		json_u64(json, "rounds", rows[i].rounds);
+		json_u64(json, "median_ns", rows[i].median_ns);
+		json_u64(json, "worst_ns", rows[i].worst_ns);
+		json_object_end(json);
+	}
+	json_array_end(json);
 }
 
 static bool measure_row(enum ipi_type type, struct ipi_target target, const char *name,
@@ -73,7 +100,8 @@ bool demo_ipis(void)
 	for_each_cpu (cpu, cpu_online_mask())
 		if (cpu != self && cpu % 2)
 			cpumask_set(&half, cpu);
-	results_report("\nIPIs, from sending until all targets have handled them\n"
+	results_stage("interrupting %u CPUs", others);
+	results_report("\nIPIs, from sending until all targets have handled them; medians to 3 %%\n"
 		       "  type        target               rounds         median          worst\n");
 	for (enum ipi_type type = IPI_GENERIC; type < IPI_TYPES; type++) {
 		ok &= measure_row(type, IPI_TARGET_CPU(near), "one CPU", rounds_for(1));
@@ -105,7 +133,10 @@ static bool shootdown_row(unsigned pages, const char *name)
 
 bool demo_shootdowns(void)
 {
-	bool ok = shootdown_row(1, "one page");
+	bool ok;
+
+	results_stage("flushing translations on %u CPUs", cpu_online_count());
+	ok = shootdown_row(1, "one page");
 
 	ok &= shootdown_row(RANGE_PAGES, "16 pages");
 	ok &= shootdown_row(TLB_RANGE_PAGES_MAX + 1, "34 pages: full");
