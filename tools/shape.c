@@ -199,6 +199,19 @@ static int check_bochs(const struct shape *shape, const struct options *options,
 	return 0;
 }
 
+/* The kernel's image and page descriptors, and each CPU's area and stacks, have to fit. */
+static int check_memory(const struct shape *shape, char *error)
+{
+	uint64_t least_mib = 16 + shape->cpus / 4;
+
+	if (shape->memory_bytes < least_mib * MIB)
+		return FAIL(error,
+			    "%lluM of memory are too few for %u CPU%s; allowed are %lluM or more",
+			    (unsigned long long)(shape->memory_bytes / MIB), shape->cpus,
+			    shape->cpus == 1 ? "" : "s", (unsigned long long)least_mib);
+	return 0;
+}
+
 int shape_make(struct shape *shape, const struct options *options, char error[SHAPE_ERROR_BYTES])
 {
 	int result;
@@ -207,6 +220,8 @@ int shape_make(struct shape *shape, const struct options *options, char error[SH
 	error[0] = '\0';
 	result = options->node_count ? take_nodes(shape, options, error)
 				     : split_evenly(shape, options, error);
+	if (!result)
+		result = check_memory(shape, error);
 	if (!result && options->machine == MACHINE_BOCHS)
 		result = check_bochs(shape, options, error);
 	if (!result)

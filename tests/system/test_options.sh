@@ -104,6 +104,7 @@ done <<'WRONG'
 --nodes 0|from 1 to 64
 --nodes 65|from 1 to 64
 --mem 3M|from 4M to 512G
+--cpus 1 --mem 15M|allowed are 16M or more
 --mem 512|like 512M or 4G
 --mem 99999G|from 4M to 512G
 --mem 1K|like 512M or 4G
