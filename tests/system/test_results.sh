@@ -15,11 +15,19 @@ for key in '"schema":1' '"commit":("[0-9a-f]{40}"|null)' \
 	'"nodes":\[\{"node":0,"pxm":0,"cpus":\[0,1\],"memory":\[\{"base":0,' '"distances":\[10,20\]' \
 	'"firmware":\{"enabled":3,"disabled":0,"online_capable":0,' \
 	'"exit":\{"status":0,"signal":null,"reason":"exited"\}' '"boot_to_init_ns":[1-9]' '"run_ns":[1-9]' \
-	'"host_s":[0-9]' '"clock":"icount"' '"host_cpus":[1-9]' '"ipi":\[' '"locks":\['; do
+	'"host_s":[0-9]' '"clock":"icount"' '"host_cpus":[1-9]' '"ipi":\[' '"locks":\[' \
+	'"numa":\[\{"node":0,"hit":' '"placement":\[' '"demo":\{"round_trips":\[\{"type":'; do
 	want "$work/out/run.json" "$key"
 done
 t sections_of_later_subsystems_are_absent
-want_no "$work/out/run.json" '"(sched|numa|profile|placement)":'
+want_no "$work/out/run.json" '"(sched|preempt|profile)":'
+
+t bochs_needs_no_terminal
+run_status=0
+env -i PATH="$PATH" HOME="$HOME" ./fanga run --machine bochs --cpus 1 --mem 64M -q --append test=smp \
+	--out "$work/out-bochs" >"$work/stdout" 2>"$work/stderr" </dev/null || run_status=$?
+[ "$run_status" = 0 ] || problem "status $run_status: $(cat "$work/stderr")"
+want "$work/out-bochs/console.log" "^# [0-9]+ passed, 0 failed"
 
 t console_log
 want "$work/out/console.log" '^\[ +[0-9.]+\] cpu0 info: '
