@@ -93,12 +93,6 @@ unsigned numa_distance(unsigned from, unsigned to);
 int numa_closest_node(unsigned from);
 
 /*
- * The nearest node with memory, `from` itself if it has some: where a CPU of a memoryless node
- * allocates. Unreachable nodes come last but count. -ENOENT if no node has memory.
- */
-int numa_closest_memory_node(unsigned from);
-
-/*
  * Build the lists of numa_fallback_order() from the topology. Boot CPU, once, after numa_init() and
  * before the first allocation by node.
  */

@@ -235,17 +235,3 @@ int numa_closest_node(unsigned from)
 	}
 	return closest;
 }
-
-int numa_closest_memory_node(unsigned from)
-{
-	unsigned best = NUMA_DISTANCE_UNREACHABLE + 1;
-	int closest = -ENOENT;
-
-	for (unsigned to = 0; to < topology.node_count; to++) {
-		if (topology.nodes[to].memory_bytes && numa_distance(from, to) < best) {
-			best = numa_distance(from, to);
-			closest = (int)to;
-		}
-	}
-	return closest;
-}

@@ -1,7 +1,7 @@
 /*
  * Memory as boot leaves it: the early allocator by node, the kernel's page tables and their
- * permissions on every CPU, kernel mappings and guarded stacks. Whatever a test takes it gives back,
- * but for addresses and page tables of the kernel's windows, which are handed out once.
+ * permissions on every CPU, kernel mappings and guarded stacks. Whatever a test takes it gives
+ * back, but for addresses and page tables of the kernel's windows, which are handed out once.
  */
 #include <fanga/mm.h>
 #include <fanga/numa.h>
@@ -137,9 +137,8 @@ static unsigned smallest_node(void)
 	unsigned smallest = 0;
 
 	for (unsigned node = 1; node < numa_node_count(); node++)
-		if (early_free_bytes(node) &&
-		    (!early_free_bytes(smallest) ||
-		     early_free_bytes(node) < early_free_bytes(smallest)))
+		if (early_free_bytes(node) && (!early_free_bytes(smallest) ||
+					       early_free_bytes(node) < early_free_bytes(smallest)))
 			smallest = node;
 	return smallest;
 }
@@ -165,7 +164,8 @@ KTEST(mm, an_exhausted_node_leaves_the_others_alone)
 	}
 	for (unsigned i = 0; i < numa_node_count(); i++)
 		others_same &= i == node || early_free_bytes(i) == before[i];
-	/* All is given back before the first verdict, or the tests after this one would fail too. */
+	/* All is given back before the first verdict, or the tests after this one would fail too.
+	 */
 	give_back(chain);
 	KT_EQ(strict, 0);
 	KT_EQ(got, nearest);
@@ -186,7 +186,10 @@ KTEST(mm, nodes_without_memory_take_the_nearest)
 		any = true;
 		KT_EQ(early_alloc_strict(node, PAGE_BYTES, PAGE_BYTES), 0);
 		phys = early_alloc(node, PAGE_BYTES, PAGE_BYTES);
-		KT_EQ(numa_node_for_address(phys), nearest_with_room(node));
+		KT_EQ(numa_node_for_address(phys), numa_memory_node(node));
+		/* Of equally near ones any will do. */
+		KT_EQ(numa_distance(node, numa_memory_node(node)),
+		      numa_distance(node, nearest_with_room(node)));
 		early_free(phys, PAGE_BYTES);
 	}
 	if (!any)
@@ -386,8 +389,7 @@ static void check_own_stack(void *unused)
 	KT_CHECK(!trap_is_stack_guard(0) && !trap_is_stack_guard((uint64_t)image_start - 1));
 	KT_EQ(kmap_lookup(here, &phys, &flags), 0);
 	KT_EQ(flags, MAP_WRITE);
-	KT_EQ(numa_node_for_address(phys),
-	      numa_closest_memory_node(numa_node_for_cpu(current_cpu_id())));
+	KT_EQ(numa_node_for_address(phys), numa_memory_node(numa_node_for_cpu(current_cpu_id())));
 }
 
 KTEST(mm, stacks_are_guarded_and_on_their_own_node)
@@ -535,7 +537,8 @@ KTEST(mm, tables_are_not_read_from_devices)
 	KT_CHECK(kmap_firmware(0x40e, 2));
 }
 
-/* Copies of the upper half share whatever is mapped later: no top-level slot is added after boot. */
+/* Copies of the upper half share whatever is mapped later: no top-level slot is added after boot.
+ */
 KTEST(mm, top_level_slots_are_filled_at_boot)
 {
 	const uint64_t *root = phys_to_virt(kmap_root());

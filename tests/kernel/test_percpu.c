@@ -97,7 +97,7 @@ KTEST(percpu, areas_lie_apart_on_their_own_nodes)
 		/* CPU 0's is part of the image. */
 		if (cpu)
 			KT_EQ(numa_node_for_address(virt_to_phys(per_cpu_ptr(initial_word, cpu))),
-			      numa_closest_memory_node(cpu_get(cpu)->node));
+			      numa_memory_node(cpu_get(cpu)->node));
 	}
 }
 
@@ -132,26 +132,26 @@ KTEST(percpu, copies_are_independent)
 }
 
 /* All accessors in one width; @max is all ones in it. */
-#define CHECK_OPERATIONS(var, max)                                                                 \
-	do {                                                                                       \
-		this_cpu_write(var, 5);                                                            \
-		this_cpu_add(var, 3);                                                              \
-		KT_EQ(this_cpu_read(var), 8);                                                      \
-		this_cpu_sub(var, 9);                                                              \
-		KT_EQ(this_cpu_read(var), max);                                                    \
-		this_cpu_inc(var);                                                                 \
-		KT_EQ(this_cpu_read(var), 0);                                                      \
-		this_cpu_dec(var);                                                                 \
-		KT_EQ(this_cpu_read(var), max);                                                    \
-		this_cpu_and(var, 0x31);                                                           \
-		KT_EQ(this_cpu_read(var), 0x31);                                                   \
-		this_cpu_or(var, 0x42);                                                            \
-		KT_EQ(this_cpu_read(var), 0x73);                                                   \
-		this_cpu_write(var, 2);                                                            \
-		KT_CHECK(!this_cpu_dec_and_test(var));                                             \
-		KT_CHECK(this_cpu_dec_and_test(var));                                              \
-		KT_CHECK(!this_cpu_dec_and_test(var));                                             \
-		KT_EQ(this_cpu_read(var), max);                                                    \
+#define CHECK_OPERATIONS(var, max)                     \
+	do {                                           \
+		this_cpu_write(var, 5);                \
+		this_cpu_add(var, 3);                  \
+		KT_EQ(this_cpu_read(var), 8);          \
+		this_cpu_sub(var, 9);                  \
+		KT_EQ(this_cpu_read(var), max);        \
+		this_cpu_inc(var);                     \
+		KT_EQ(this_cpu_read(var), 0);          \
+		this_cpu_dec(var);                     \
+		KT_EQ(this_cpu_read(var), max);        \
+		this_cpu_and(var, 0x31);               \
+		KT_EQ(this_cpu_read(var), 0x31);       \
+		this_cpu_or(var, 0x42);                \
+		KT_EQ(this_cpu_read(var), 0x73);       \
+		this_cpu_write(var, 2);                \
+		KT_CHECK(!this_cpu_dec_and_test(var)); \
+		KT_CHECK(this_cpu_dec_and_test(var));  \
+		KT_CHECK(!this_cpu_dec_and_test(var)); \
+		KT_EQ(this_cpu_read(var), max);        \
 	} while (0)
 
 static void check_operations(void *unused)
