@@ -39,7 +39,8 @@ static unsigned read_once(bool pause)
 		sequence = seqlock_read_begin(&lock);
 		for (unsigned i = ARRAY_SIZE(value); i-- > 0;) {
 			copy[i] = READ_RELAXED(value[i]);
-			if (pause && i == 2)
+			/* For this long or that, or CPUs that run in step never clash. */
+			for (uint64_t n = pause && i == 2 ? rdtsc() / 16 % 64 + 1 : 0; n; n--)
 				cpu_relax();
 		}
 		tries++;
