@@ -310,11 +310,13 @@ static void add_kernel_jobs(struct plan *plan)
 			bytes_add_text(&suites, ",");
 		bytes_add_text(&suites, plan->suites[RING_KERNEL].words[i]);
 	}
-	if (!suites.length)
-		bytes_add_text(&suites, "all");
 	bytes_add(&suites, "", 1);
-	for (size_t i = 0; i < kernel_shape_count; i++)
-		add_kernel_job(plan, &kernel_shapes[i], suites.data);
+	for (size_t i = 0; i < kernel_shape_count; i++) {
+		const struct kernel_shape *shape = &kernel_shapes[i];
+		const char *usual = shape->suites ? shape->suites : "all";
+
+		add_kernel_job(plan, shape, suites.data[0] ? suites.data : usual);
+	}
 	free(suites.data);
 }
 
